@@ -1,0 +1,594 @@
+/**
+ * refold: quantization-aware training with batch-norm re-estimation, in C.
+ *
+ * This header is the manual of the library, in the order in which a network passes through it:
+ *
+ *     0  status and context      errors, memory, threads, messages, interruption
+ *     1  tensors                 dense arrays, .npy files
+ *     2  graphs                  float networks: load, look at, save
+ *     3  data sets               images, arrays; preprocessing
+ *     4  running and evaluating  outputs, accuracy
+ *     5  the simulation          quantizers; built -> calibrated -> trained -> bn_reestimated -> folded
+ *     6  training                FP32 or through the simulation
+ *     7  BN re-estimation        and its undo
+ *     8  folding                 BN into the quantization scale, or into the weights
+ *     9  export                  ONNX, encodings, QDQ ONNX
+ *    10  zoo                     untrained networks
+ *
+ * Conventions. A function that can fail returns rf_status; on failure no output argument has been
+ * written, and rf_context_message() says what was found, what was expected, where, and what to do.
+ * `const T *` in: borrowed for the call. `T *` in: changed, not kept. `T **out`: the caller frees it
+ * with the matching rf_..._free. Returned `const T *`: lives as long as its parent. A context and all
+ * that was made with it belong to one thread at a time; two contexts share nothing.
+ * Shapes, names and axes are ONNX's (channels first). Options structs start from their _INIT macro.
+ */
+#ifndef REFOLD_REFOLD_H
+#define REFOLD_REFOLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define RF_API __attribute__((visibility("default")))
+#define RF_MUST_USE __attribute__((warn_unused_result))
+#else
+#define RF_API
+#define RF_MUST_USE
+#endif
+
+/* ---------------------------------------------------------------- 0  status and context --- */
+
+/** Every status: name, value, exit code of the program, meaning. Values never change; append only. */
+#define RF_STATUS_MAP(X)                                                                           \
+    X(OK, 0, 0, "ok")                                                                              \
+    X(EARG, 1, 2, "invalid argument")                                                              \
+    X(ENOMEM, 2, 1, "out of memory")                                                               \
+    X(EIO, 3, 1, "file could not be read or written")                                              \
+    X(EEXIST, 4, 1, "output exists")                                                               \
+    X(EMODEL, 5, 3, "bad model file")                                                              \
+    X(EUNSUPPORTED, 6, 3, "model uses something refold does not support")                          \
+    X(ESHAPE, 7, 3, "shapes do not fit")                                                           \
+    X(EDATA, 8, 4, "bad data")                                                                     \
+    X(ESTATE, 9, 1, "a step is missing or was done already")                                       \
+    X(ENUMERIC, 10, 1, "numbers are no longer finite")                                             \
+    X(EREFUSED, 11, 1, "refused: the result would not be exact")                                   \
+    X(EINTERRUPTED, 12, 130, "interrupted")                                                        \
+    X(EINTERNAL, 13, 1, "internal error")
+
+typedef enum rf_status {
+#define RF_STATUS_ENUM(name, value, exit_code, text) RF_##name = (value),
+    RF_STATUS_MAP(RF_STATUS_ENUM)
+#undef RF_STATUS_ENUM
+} rf_status;
+
+/** "ok", "bad model file", ...; never NULL. */
+RF_API const char *rf_status_text(rf_status status);
+/** Exit code that the program gives for `status`: 0 done, 1 failed, 2 usage, 3 model, 4 data, 130. */
+RF_API int rf_status_exit_code(rf_status status);
+/** "0.1.0"; static. */
+RF_API const char *rf_version(void);
+
+typedef enum rf_log_level { RF_LOG_ERROR, RF_LOG_WARNING, RF_LOG_INFO, RF_LOG_DEBUG } rf_log_level;
+/** Receives one line without a newline. Called on the thread that called the library. */
+typedef void (*rf_log_fn)(void *user, rf_log_level level, const char *line);
+
+/** How far a long step has come. Numbers that are not known are NaN. */
+typedef struct rf_progress {
+    const char *task; /* "calibrate", "train", "evaluate", "reestimate" */
+    int64_t done;     /* units finished, of `total` */
+    int64_t total;    /* 0 where unknown */
+    const char *unit; /* "img" or "batch" */
+    double img_per_s; /* images a second since the task began */
+    double seconds_left;
+    int epoch, epochs; /* training only, from 1; else 0 */
+    double loss, top1; /* running means; top1 in percent */
+} rf_progress;
+typedef void (*rf_progress_fn)(void *user, const rf_progress *progress);
+
+typedef struct rf_context rf_context;
+
+typedef struct rf_context_options {
+    int threads;   /* >= 1; 0: all processors */
+    uint64_t seed; /* of everything random: shuffling, augmentation, initial weights */
+    rf_log_fn log; /* NULL: silent */
+    void *log_user;
+    rf_progress_fn progress; /* NULL: none; called at most a few times a second */
+    void *progress_user;
+    void *(*alloc)(void *user,
+                   size_t bytes); /* 64-byte aligned or NULL; both NULL: the C library's */
+    void (*free)(void *user, void *memory);
+    void *alloc_user;
+} rf_context_options;
+#define RF_CONTEXT_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/** Create a context; `options` may be NULL. @return RF_OK, RF_EARG (threads < 0), RF_ENOMEM. */
+RF_API RF_MUST_USE rf_status rf_context_new(const rf_context_options *options, rf_context **out);
+/** Free after everything that was made with it. Accepts NULL. */
+RF_API void rf_context_free(rf_context *ctx);
+/** Text of the last failure in this context, one line; "" before any. */
+RF_API const char *rf_context_message(const rf_context *ctx);
+RF_API int rf_context_threads(const rf_context *ctx);
+RF_API uint64_t rf_context_seed(const rf_context *ctx);
+/** Ask the running step to stop at its next safe point, with RF_EINTERRUPTED. Safe in a signal handler. */
+RF_API void rf_context_interrupt(rf_context *ctx);
+
+/* ---------------------------------------------------------------------------- 1  tensors --- */
+
+#define RF_MAX_RANK 8
+
+#define RF_DTYPE_MAP(X)                                                                            \
+    X(F32, 0, "float32", 4)                                                                        \
+    X(I64, 1, "int64", 8)                                                                          \
+    X(I32, 2, "int32", 4)                                                                          \
+    X(U8, 3, "uint8", 1)                                                                           \
+    X(I8, 4, "int8", 1)                                                                            \
+    X(BOOL, 5, "bool", 1)                                                                          \
+    X(F64, 6, "float64", 8)                                                                        \
+    X(F16, 7, "float16", 2)                                                                        \
+    X(I16, 8, "int16", 2)                                                                          \
+    X(U16, 9, "uint16", 2)
+
+typedef enum rf_dtype {
+#define RF_DTYPE_ENUM(name, value, text, bytes) RF_DTYPE_##name = (value),
+    RF_DTYPE_MAP(RF_DTYPE_ENUM)
+#undef RF_DTYPE_ENUM
+} rf_dtype;
+/** "float32", ...; "unknown" outside the list. */
+RF_API const char *rf_dtype_name(rf_dtype dtype);
+/** Bytes of one element; 0 outside the list. */
+RF_API size_t rf_dtype_bytes(rf_dtype dtype);
+
+/** A dense row-major array of up to RF_MAX_RANK dimensions. Rank 0 is a scalar; dims may be 0. */
+typedef struct rf_tensor rf_tensor;
+
+/** New zeroed tensor. @return RF_OK, RF_EARG (rank, negative dim), RF_ESHAPE (size overflows), RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_tensor_new(rf_context *ctx, rf_dtype dtype, int rank,
+                                           const int64_t *dims, rf_tensor **out);
+RF_API void rf_tensor_free(rf_tensor *tensor);
+RF_API rf_dtype rf_tensor_dtype(const rf_tensor *tensor);
+RF_API int rf_tensor_rank(const rf_tensor *tensor);
+RF_API const int64_t *rf_tensor_dims(const rf_tensor *tensor); /* [rank] */
+RF_API int64_t rf_tensor_count(const rf_tensor *tensor);       /* product of dims; 1 for a scalar */
+RF_API void *rf_tensor_data(rf_tensor *tensor);
+RF_API const void *rf_tensor_const_data(const rf_tensor *tensor);
+/**
+ * Read a NumPy .npy file (format 1.0 to 3.0, little-endian, C or Fortran order; float64 and float16
+ * arrive as float32, unsigned 32/64-bit integers as int64). @return RF_OK, RF_EIO, RF_EDATA, RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_tensor_load_npy(rf_context *ctx, const char *path, rf_tensor **out);
+/** Write format 1.0, atomically. `force`: replace an existing file. @return RF_OK, RF_EEXIST, RF_EIO */
+RF_API RF_MUST_USE rf_status rf_tensor_save_npy(rf_context *ctx, const rf_tensor *tensor,
+                                                const char *path, bool force);
+
+/* ----------------------------------------------------------------------------- 2  graphs --- */
+
+/** A float network. Read-only once loaded, but for rf_train_graph and rf_fold_to_weight. */
+typedef struct rf_graph rf_graph;
+
+/** One input or output of a graph. */
+typedef struct rf_port {
+    const char *name;
+    rf_dtype dtype;
+    int rank;
+    int64_t dims[RF_MAX_RANK]; /* -1: decided at run time (the batch) */
+} rf_port;
+
+/**
+ * Read a model file: ONNX, opset 7 to 17, initializers or Constant nodes, external data beside it.
+ * BN in training form and live Dropout are brought into inference form.
+ * @return RF_OK, RF_EIO, RF_EMODEL (damaged or inconsistent; names node, tensor and byte), RF_ENOMEM.
+ *         Operators that refold does not have are found by rf_inspect or when the graph runs.
+ */
+RF_API RF_MUST_USE rf_status rf_graph_load(rf_context *ctx, const char *path, rf_graph **out);
+RF_API RF_MUST_USE rf_status rf_graph_copy(const rf_graph *graph, rf_graph **out);
+/** Write ONNX, atomically; what was not changed is written as it was read. @return RF_OK, RF_EEXIST, RF_EIO */
+RF_API RF_MUST_USE rf_status rf_graph_save(const rf_graph *graph, const char *path, bool force);
+RF_API void rf_graph_free(rf_graph *graph);
+RF_API int rf_graph_input_count(const rf_graph *graph);
+RF_API int rf_graph_output_count(const rf_graph *graph);
+RF_API RF_MUST_USE rf_status rf_graph_input(const rf_graph *graph, int index, rf_port *out);
+RF_API RF_MUST_USE rf_status rf_graph_output(const rf_graph *graph, int index, rf_port *out);
+
+/** A BatchNormalization and where it would go. */
+typedef struct rf_bn_info {
+    const char *bn;         /* node name */
+    const char *folds_into; /* node name of the layer before it, or NULL */
+    const char *reason;     /* why not, or NULL */
+} rf_bn_info;
+
+typedef struct rf_count {
+    const char *name;
+    int64_t count;
+} rf_count;
+
+typedef struct rf_inspection {
+    int64_t parameters; /* elements of the trainable tensors and BN statistics */
+    int64_t
+        macs; /* multiply-adds of one sample in Conv, ConvTranspose, Gemm and MatMul; 0 if shapes are unknown */
+    int operator_count;
+    const rf_count *operators; /* by type, most frequent first */
+    int batch_norm_count;
+    const rf_bn_info *batch_norms; /* in graph order */
+    int unsupported_count;
+    const char *const *unsupported; /* "TopK (node 'nms/top')" */
+    int advice_count;
+    const char *const *advice; /* whole sentences: what to do next */
+} rf_inspection;
+
+/** Summary of a graph; free with rf_inspection_free. Strings live with it. @return RF_OK, RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_inspect(const rf_graph *graph, rf_inspection **out);
+RF_API void rf_inspection_free(rf_inspection *inspection);
+
+/* -------------------------------------------------------------------------- 3  data sets --- */
+
+typedef struct rf_dataset rf_dataset;
+
+/**
+ * How a sample becomes the model's input. Images: decode -> (training) augment the raw pixels ->
+ * resize -> crop -> scale -> (x - mean) / std. Arrays (npy, npz) are taken as they are.
+ */
+typedef struct rf_dataset_options {
+    const char *
+        preset; /* "imagenet", "cifar10", "fashion-mnist", "none", or NULL = none; sets the fields below that are left at 0 */
+    int64_t resize; /* shorter side in pixels; 0: as it is */
+    int64_t crop;   /* centre crop, pixels a side; 0: none */
+    float scale;    /* of a raw value 0..255; 0: 1/255 */
+    int mean_count; /* 0, 1 or the number of channels */
+    float mean[4];  /* after scale, channel order RGB(A) or gray */
+    int std_count;
+    float std[4]; /* > 0 */
+    const char *
+        augment; /* "flip,crop:4", "none" or NULL; crop:P pads P black pixels and cuts the old size at random */
+    int64_t channels, height,
+        width; /* what the model takes; 0: any. Gray <-> RGB is converted; a size that does not fit is an error */
+    bool input_nhwc; /* arrays lie [n, h, w, c]; default [n, c, h, w] */
+} rf_dataset_options;
+#define RF_DATASET_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/**
+ * Open a data set by its specification:
+ *     DIR                      class folders of JPEG or PNG files; classes in byte order of their names
+ *     FILE.tar                 the same as a tar (.tar.gz as well)
+ *     idx:IMAGES,LABELS        IDX files as MNIST has them, gzip or not
+ *     npy:X.npy[,Y.npy]        X float32 [n, ...] as the model takes it, Y int64 [n]
+ *     npz:FILE                 arrays x (or one a model input, by name) and, optionally, y
+ *     fashion-mnist[:train|test]  Debian's dataset-fashion-mnist; default train
+ * @return RF_OK, RF_EARG (specification, options), RF_EIO, RF_EDATA (names file and byte), RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_dataset_open(rf_context *ctx, const char *spec,
+                                             const rf_dataset_options *options, rf_dataset **out);
+RF_API void rf_dataset_free(rf_dataset *dataset);
+RF_API int64_t rf_dataset_count(const rf_dataset *dataset);
+RF_API bool rf_dataset_has_labels(const rf_dataset *dataset);
+/** Number of classes; 0 without labels. */
+RF_API int64_t rf_dataset_classes(const rf_dataset *dataset);
+
+/* --------------------------------------------------------------- 4  running and evaluating --- */
+
+typedef enum rf_compute { RF_COMPUTE_AUTO, RF_COMPUTE_FLOAT, RF_COMPUTE_INT8 } rf_compute;
+
+/**
+ * Run samples through a graph (plain, or rf_sim_graph).
+ * @param inputs   [rf_graph_input_count] float32 [n, ...] each, the same n
+ * @param batch    samples a pass, >= 1; a graph with a fixed batch takes only that
+ * @param outputs  [rf_graph_output_count] receives new tensors [n, ...]; the caller frees each
+ * @return RF_OK, RF_EARG, RF_ESHAPE, RF_EUNSUPPORTED (names the operator), RF_ENOMEM, RF_EINTERRUPTED
+ */
+RF_API RF_MUST_USE rf_status rf_infer(const rf_graph *graph, const rf_tensor *const *inputs,
+                                      int64_t batch, rf_tensor **outputs);
+
+typedef struct rf_accuracy {
+    int64_t samples;
+    double top1, top5; /* percent; top5 is NaN with fewer than 5 classes */
+    double loss;       /* mean cross-entropy, natural logarithm, over all samples */
+    double seconds, img_per_s;
+} rf_accuracy;
+
+/**
+ * Top-1, top-5 and loss of the graph's first output ([n, classes] or [n, classes, 1, 1] logits).
+ * @return RF_OK, RF_EARG (no labels), RF_EDATA (label out of range), RF_ESHAPE, RF_EUNSUPPORTED, ...
+ */
+RF_API RF_MUST_USE rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset,
+                                         int64_t batch, rf_accuracy *out);
+
+/* ---------------------------------------------------------------------- 5  the simulation --- */
+
+/** The ladder. Training may be skipped (post-training re-estimation), and so may re-estimation. */
+#define RF_STATE_MAP(X)                                                                            \
+    X(BUILT, 0, "built")                                                                           \
+    X(CALIBRATED, 1, "calibrated") X(TRAINED, 2, "trained") X(BN_REESTIMATED, 3, "bn_reestimated") \
+        X(FOLDED, 4, "folded")
+typedef enum rf_state {
+#define RF_STATE_ENUM(name, value, text) RF_STATE_##name = (value),
+    RF_STATE_MAP(RF_STATE_ENUM)
+#undef RF_STATE_ENUM
+} rf_state;
+RF_API const char *rf_state_name(rf_state state);
+
+/** A network whose weights and activations pass through quantizers. Holds its own copy of the graph. */
+typedef struct rf_sim rf_sim;
+
+typedef struct rf_sim_options {
+    int param_bw;  /* 2..16, 32 = float; 0: 8 */
+    int output_bw; /* 2..16, 32 = float; 0: 8 */
+    const char *
+        scheme; /* "tf-init", "tf-enhanced-init" (learned ranges), "tf", "tf-enhanced", "percentile:P", "mse"
+                           (static ranges), or AIMET's long names; NULL: tf-init. Source: AIMET QuantScheme */
+    const char *
+        config; /* path of an AIMET quantsim config JSON, or "per-channel", "default"; NULL: per-channel */
+    const char
+        *compat; /* NULL, or "aimet": its behaviour where ours improves on it (docs/NUMERICS.md) */
+} rf_sim_options;
+#define RF_SIM_OPTIONS_INIT                                                                        \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/** One quantizer. Encodings in AIMET's convention: real = scale * (q + offset), offset <= 0, q from 0. */
+typedef struct rf_quantizer {
+    const char *tensor; /* ONNX tensor it quantizes */
+    const char *kind;   /* "param" or "activation" */
+    const char *op;     /* node that owns the parameter or makes the tensor; "" for a model input */
+    bool enabled;
+    int bitwidth;
+    bool symmetric, strict_symmetric, unsigned_symmetric;
+    int axis;               /* channel axis; -1: per tensor */
+    int64_t count;          /* encodings: channels, or 1; 0 before calibration */
+    const float *min, *max; /* [count] stored ends of the range, real units */
+    const double *scale;    /* [count] real units a code */
+    const int64_t *offset;  /* [count] codes */
+} rf_quantizer;
+
+/**
+ * Build a simulation: copy the graph, rewrite channels of negative gamma (not with compat "aimet"),
+ * and place quantizers by the configuration's rules. State: built.
+ * @return RF_OK, RF_EARG (bit widths, scheme), RF_EIO/RF_EMODEL (configuration, names the key), RF_EUNSUPPORTED
+ */
+RF_API RF_MUST_USE rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options,
+                                        rf_sim **out);
+/** Read a file that rf_sim_save wrote. @return RF_OK, RF_EIO, RF_EMODEL, RF_ESTATE (a plain model) */
+RF_API RF_MUST_USE rf_status rf_sim_load(rf_context *ctx, const char *path, rf_sim **out);
+/**
+ * Write the FP32 ONNX model with its BN layers; the simulation lies in metadata_props, key "refold"
+ * (docs/FILE_FORMAT.md). Ranges are written so that reading them back gives the same floats.
+ */
+RF_API RF_MUST_USE rf_status rf_sim_save(const rf_sim *sim, const char *path, bool force);
+RF_API void rf_sim_free(rf_sim *sim);
+/** Whether the file that this graph came from holds a simulation (then rf_sim_load reads it). */
+RF_API bool rf_graph_holds_sim(const rf_graph *graph);
+/** The network with its quantizers, to run or evaluate; lives as long as the sim. */
+RF_API const rf_graph *rf_sim_graph(const rf_sim *sim);
+RF_API rf_state rf_sim_state(const rf_sim *sim);
+RF_API int rf_sim_quantizer_count(const rf_sim *sim);
+/** Describe quantizer `index`; pointers live until the sim changes. @return RF_OK, RF_EARG */
+RF_API RF_MUST_USE rf_status rf_sim_quantizer(rf_sim *sim, int index, rf_quantizer *out);
+
+typedef struct rf_calibrate_options {
+    int64_t samples; /* 0: 1024, or all if fewer */
+    int64_t batch;   /* 0: 128 */
+} rf_calibrate_options;
+#define RF_CALIBRATE_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef struct rf_calibration {
+    int64_t samples;
+    int enabled, disabled; /* quantizers; one that saw no data is disabled */
+    double seconds;
+} rf_calibration;
+
+/**
+ * Set every range from the weights and from `dataset` (not augmented, in order). State: calibrated.
+ * Activations are observed as AIMET v1 does: float activations of quantized weights.
+ * @return RF_OK, RF_ESTATE (already trained), RF_EDATA (no samples), RF_ENUMERIC (names the tensor), ...
+ */
+RF_API RF_MUST_USE rf_status rf_sim_calibrate(rf_sim *sim, const rf_dataset *dataset,
+                                              const rf_calibrate_options *options,
+                                              rf_calibration *out);
+
+/* --------------------------------------------------------------------------- 6  training --- */
+
+typedef struct rf_train_options {
+    int64_t epochs;        /* 0: 1, unless steps is given */
+    int64_t steps;         /* stop after so many steps; 0: by epochs */
+    int64_t batch;         /* 0: 128 */
+    const char *optimizer; /* "sgd" (default) or "adam" (betas 0.9, 0.999; eps 1e-8) */
+    double learning_rate;  /* > 0; 0: 0.01 */
+    double momentum;       /* sgd: v = momentum v + g; w -= lr v. Negative: 0.9 */
+    double
+        weight_decay; /* added to the gradient of weights, not of BN parameters, biases, ranges. Negative: 1e-4 */
+    double encoding_learning_rate; /* of the ranges; negative: learning_rate */
+    const char *schedule; /* "constant" (default), "cosine", "step:E,..." (tenth at these epochs) */
+    double warmup;        /* epochs of linear warm-up; 0 */
+    double label_smoothing; /* 0 <= s < 1 */
+    int64_t
+        freeze_bn_after; /* epochs, from then on BN uses and keeps its running statistics; negative: never */
+    bool no_shuffle; /* batches are consecutive */
+    bool no_augment;
+    const rf_dataset *validation; /* evaluated after each epoch; NULL: none */
+    const char *
+        checkpoint; /* file; NULL: none. Written at each epoch's end, on interruption, and every checkpoint_every steps */
+    int64_t checkpoint_every; /* steps; 0: epochs only */
+    bool resume;              /* continue from `checkpoint` where it exists */
+} rf_train_options;
+#define RF_TRAIN_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        .momentum = -1.0, .weight_decay = -1.0, .encoding_learning_rate = -1.0,                    \
+        .freeze_bn_after = -1                                                                      \
+    }
+
+typedef struct rf_training {
+    int64_t epochs, steps;        /* done in all */
+    double first_loss, last_loss; /* of the first step, and the mean over the last epoch */
+    double train_top1;            /* percent, running, last epoch */
+    rf_accuracy validation;       /* after the last epoch; samples 0 without */
+    double seconds, img_per_s;
+    bool interrupted; /* stopped by rf_context_interrupt; what was learned until then is kept */
+} rf_training;
+
+/**
+ * Train by cross-entropy of the first output. A sim learns weights, BN and ranges (AIMET v1 gradients, arXiv
+ * 1912.09356 for range learning; ranges gated m <= 0 <= M, M >= m + 1e-5 before each forward). State: trained.
+ * @return RF_OK (also when interrupted), RF_EARG, RF_EDATA, RF_ENUMERIC (loss not finite: names step and layer), ...
+ */
+RF_API RF_MUST_USE rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
+                                            const rf_train_options *options, rf_training *out);
+RF_API RF_MUST_USE rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset,
+                                          const rf_train_options *options, rf_training *out);
+
+/* ------------------------------------------------------------------- 7  BN re-estimation --- */
+
+typedef enum rf_estimator {
+    RF_ESTIMATOR_MEAN_OF_BATCHES, /* mean over batches of the batch mean and of the unbiased batch variance (AIMET) */
+    RF_ESTIMATOR_POOLED /* mean and unbiased variance of all values together */
+} rf_estimator;
+
+typedef struct rf_reestimate_options {
+    int64_t batches; /* at most; 0: 100 */
+    int64_t batch;   /* 0: 128 */
+    rf_estimator estimator;
+    bool no_augment; /* default: the data set's augmentation is on, as training saw it */
+    bool no_shuffle;
+} rf_reestimate_options;
+#define RF_REESTIMATE_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef struct rf_bn_layer {
+    const char *bn, *mean, *var; /* node and tensor names */
+    int64_t channels;
+    const float *mean_before, *mean_after, *var_before, *var_after; /* [channels] */
+} rf_bn_layer;
+
+/** What a re-estimation did, and the way back. */
+typedef struct rf_reestimation rf_reestimation;
+
+/**
+ * Re-estimate the statistics of every BN that has them: the network runs in inference form, quantizers active and
+ * frozen, BN alone on batch statistics. Each of the n batches gives mean and unbiased variance a channel; the
+ * averages become the running statistics. State: bn_reestimated. For a plain graph: rf_reestimate_graph.
+ * @param out  may be NULL; else free with rf_reestimation_free
+ * @return RF_OK, RF_ESTATE, RF_EDATA (no batch, one value a channel; names the layer), RF_ENUMERIC. On failure and on
+ *         interruption the statistics are as before. Source: AIMET 1.x reestimate_bn_stats (torch).
+ */
+RF_API RF_MUST_USE rf_status rf_reestimate_sim(rf_sim *sim, const rf_dataset *dataset,
+                                               const rf_reestimate_options *options,
+                                               rf_reestimation **out);
+RF_API RF_MUST_USE rf_status rf_reestimate_graph(rf_graph *graph, const rf_dataset *dataset,
+                                                 const rf_reestimate_options *options,
+                                                 rf_reestimation **out);
+RF_API int64_t rf_reestimation_batches(const rf_reestimation *reestimation);
+RF_API int rf_reestimation_layer_count(const rf_reestimation *reestimation);
+RF_API RF_MUST_USE rf_status rf_reestimation_layer(const rf_reestimation *reestimation, int index,
+                                                   rf_bn_layer *out);
+/** Put the old statistics back, bit for bit, and the sim's old state. A second call does nothing. Call it while the
+ *  graph or sim lives and before a fold. */
+RF_API void rf_reestimation_undo(rf_reestimation *reestimation);
+RF_API void rf_reestimation_free(rf_reestimation *reestimation);
+
+/* --------------------------------------------------------------------------- 8  folding --- */
+
+typedef struct rf_folded {
+    const char *layer, *bn;
+    int64_t channels;
+    int64_t
+        max_code_difference; /* largest difference of an integer weight code before and after: 0 */
+    int64_t
+        negative_gamma; /* channels whose sign was changed before calibration, or mirrored here (compat) */
+    int64_t dead_channels; /* gamma ~ 0: codes 0, output beta */
+} rf_folded;
+
+typedef struct rf_fold_refusal {
+    const char *layer, *bn, *reason;
+} rf_fold_refusal; /* layer NULL: stand-alone BN */
+
+typedef struct rf_fold_report {
+    int folded_count;
+    const rf_folded *folded;
+    int refused_count; /* pairs that could not be folded exactly */
+    const rf_fold_refusal *refused;
+    int standalone_count; /* BN without a layer before it: stays, as a multiply-add */
+    const rf_fold_refusal *standalone;
+} rf_fold_report;
+RF_API void rf_fold_report_free(rf_fold_report *report);
+
+/**
+ * Fold each BN into the quantization scale of the layer before it: c = gamma / sqrt(var + eps); W' = W c, range' =
+ * range |c|, bias' = beta + (bias - mean) c; the integer codes of W stay, and this is proven channel by channel.
+ * State: folded. A second call finds nothing to fold and changes nothing.
+ * @param out  may be NULL; else free with rf_fold_report_free; written on RF_EREFUSED as well
+ * @return RF_OK; RF_EREFUSED if a pair was refused (the others are folded; report and message name it and the cure);
+ *         RF_ESTATE before calibration. Source: AIMET 1.x fold_all_batch_norms_to_scale.
+ */
+RF_API RF_MUST_USE rf_status rf_fold_to_scale(rf_sim *sim, rf_fold_report **out);
+/** The ordinary fold of a plain graph, into the weights; BN before an unpadded layer is folded too, what is left
+ *  becomes a stand-alone multiply-add. max_code_difference is 0 by definition. Source: AIMET fold_all_batch_norms. */
+RF_API RF_MUST_USE rf_status rf_fold_to_weight(rf_graph *graph, rf_fold_report **out);
+
+/* ---------------------------------------------------------------------------- 9  export --- */
+
+typedef struct rf_export_options {
+    const char *formats; /* comma list of "onnx", "encodings", "qdq"; NULL: all */
+    const char *prefix;  /* files PREFIX.onnx, PREFIX.encodings, PREFIX_qdq.onnx; NULL: "model" */
+    const char *encodings_version; /* "0.6.1" (default) or "1.0.0" */
+    const char *qdq_weights;       /* container: "int8" (default) or "int4" (opset 21) */
+    const char *qdq_bias;          /* "int32" (default, what ONNX Runtime fuses) or "float" */
+    bool force;
+} rf_export_options;
+#define RF_EXPORT_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef struct rf_export_report {
+    int file_count;
+    const char *const *files; /* paths, each re-read and checked */
+    int64_t encoded;          /* tensors with an encoding */
+    int float_count;
+    const char *const *float_tensors; /* tensors that have none: float on purpose */
+} rf_export_report;
+RF_API void rf_export_report_free(rf_export_report *report);
+
+/**
+ * Write the simulation for a target into folder `dir` (made if missing).
+ * @return RF_OK, RF_ESTATE (not calibrated), RF_EEXIST, RF_EIO, RF_EARG, RF_EUNSUPPORTED (a bit width that a container cannot hold)
+ */
+RF_API RF_MUST_USE rf_status rf_export(rf_sim *sim, const char *dir,
+                                       const rf_export_options *options, rf_export_report **out);
+
+/* ------------------------------------------------------------------------------- 10  zoo --- */
+
+typedef struct rf_zoo_options {
+    double width;                       /* channel multiplier > 0; 0: 1 */
+    int64_t channels, height, width_px; /* input; 0: the network's own */
+    int64_t classes;                    /* 0: the network's own */
+} rf_zoo_options;
+#define RF_ZOO_OPTIONS_INIT                                                                        \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/** An untrained network: "resnet20", "resnet18", "mobilenet_v1", "mobilenet_v2", "ds_cnn"; weights drawn from the
+ *  context's seed (He et al. 2015, fan-out). @return RF_OK, RF_EARG (lists the names) */
+RF_API RF_MUST_USE rf_status rf_zoo_new(rf_context *ctx, const char *name,
+                                        const rf_zoo_options *options, rf_graph **out);
+/** Names in a NULL-terminated list. */
+RF_API const char *const *rf_zoo_names(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

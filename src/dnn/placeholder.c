@@ -1,0 +1,1 @@
+typedef int rf_placeholder_dnn; /* removed with the room's first file */

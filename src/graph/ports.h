@@ -1,0 +1,11 @@
+/* What goes in and out of a graph. */
+#ifndef RF_GRAPH_PORTS_H
+#define RF_GRAPH_PORTS_H
+
+#include "graph/graph.h"
+
+/* Shape of one sample of an input: declared dims without the batch; RF_EARG where one besides the batch is unknown. */
+rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out);
+int64_t rf_graph_fixed_batch(const rf_graph *g); /* dim 0 where every input declares it; 0: free */
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Range analyzers: what a calibration observes, and the range it concludes. One analyzer a channel.
+ * Source: AIMET DlQuantization, *EncodingAnalyzer.cpp.
+ */
+#ifndef RF_QUANT_ANALYZER_H
+#define RF_QUANT_ANALYZER_H
+
+#include "quant/qparams.h"
+
+typedef enum rf_scheme { RF_SCHEME_TF, RF_SCHEME_TF_ENHANCED, RF_SCHEME_PERCENTILE, RF_SCHEME_MSE } rf_scheme;
+
+typedef struct rf_analyzer rf_analyzer;
+
+/* percentile: 90..100, read by RF_SCHEME_PERCENTILE only. */
+rf_status rf_analyzer_new(rf_context *ctx, rf_scheme scheme, double percentile, rf_analyzer **out);
+void rf_analyzer_free(rf_analyzer *analyzer);
+/* One batch of values (each batch weighs the same in the histogram schemes). `stride` in elements. */
+void rf_analyzer_update(rf_analyzer *analyzer, const float *values, int64_t count, int64_t stride);
+bool rf_analyzer_has_data(const rf_analyzer *analyzer);
+/* RF_ENUMERIC when only NaN or infinite values were seen. */
+rf_status rf_analyzer_encoding(rf_analyzer *analyzer, const rf_qspec *spec, rf_encoding *out);
+
+#endif
