@@ -22,14 +22,14 @@ typedef struct rf_spec {
     const rf_tensor *constant;
 } rf_spec;
 
-typedef struct rf_infer {
+typedef struct rf_inference {
     rf_context *ctx;
     const rf_node *node;
     int64_t opset;          /* of the node's domain */
     int in_count, out_count; /* as the node lists them */
     const rf_spec *in;
     rf_spec *out;           /* to be filled: dtype, shape */
-} rf_infer;
+} rf_inference;
 
 typedef enum rf_mode {
     RF_MODE_INFER,    /* BN uses running statistics; Dropout passes through */
@@ -94,7 +94,7 @@ struct rf_op {
     bool takes_codes;              /* reads in[0] as U8 codes (view.codes) without a Dequantize step */
     bool in_place;                 /* out[0] may be in[0]'s memory when both have the same order */
     bool never_constant;           /* not evaluated at planning although all inputs are constant (quantizers) */
-    rf_status (*infer)(rf_infer *io);
+    rf_status (*infer)(rf_inference *io);
     rf_status (*prepare)(rf_step *s);  /* NULL: nothing to do */
     rf_status (*forward)(rf_step *s);
     rf_status (*backward)(rf_step *s); /* NULL: not differentiable; gradients end here */

@@ -5,21 +5,27 @@
 #include "ops/op.h"
 
 /* "Conv 'conv1': ..." in front of the message. */
-rf_status rf_infer_fail(const rf_infer *io, rf_status status, const char *format, ...) RF_PRINTF(3, 4);
+rf_status rf_infer_fail(const rf_inference *io, rf_status status, const char *format, ...)
+    RF_PRINTF(3, 4);
 rf_status rf_step_fail(const rf_step *s, rf_status status, const char *format, ...) RF_PRINTF(3, 4);
 
 /* Wrap a negative axis; RF_EMODEL outside [-rank, rank). */
-rf_status rf_infer_axis(const rf_infer *io, int64_t axis, int rank, int *out);
+rf_status rf_infer_axis(const rf_inference *io, int64_t axis, int rank, int *out);
 /* Output i: same dtype and shape as input 0. */
-rf_status rf_infer_same(rf_infer *io);
-rf_status rf_infer_set(rf_infer *io, int i, rf_dtype dtype, const rf_shape *shape);
+rf_status rf_infer_same(rf_inference *io);
+/* RF_EUNSUPPORTED unless every input that is there is float32. */
+rf_status rf_infer_float(const rf_inference *io);
+rf_status rf_infer_set(rf_inference *io, int i, rf_dtype dtype, const rf_shape *shape);
 /*
  * Integers from attribute `attr` (older opsets) or constant input `input` (newer ones): axes, pads, splits, shape.
  * *count_out = -1 where neither is there. At most RF_MAX_RANK * 2. RF_EUNSUPPORTED where the input is not constant.
  */
-rf_status rf_infer_ints(const rf_infer *io, const char *attr, int input, int64_t *values, int *count_out);
-rf_status rf_step_ints(const rf_step *s, const char *attr, int input, int64_t *values, int *count_out);
-float rf_constant_f32(const rf_tensor *t, float fallback); /* element 0; fallback for NULL or empty */
+rf_status rf_infer_ints(const rf_inference *io, const char *attr, int input, int64_t *values,
+                        int *count_out);
+rf_status rf_step_ints(const rf_step *s, const char *attr, int input, int64_t *values,
+                       int *count_out);
+float rf_constant_f32(const rf_tensor *t,
+                      float fallback);    /* element 0; fallback for NULL or empty */
 int rf_axis_wrap(int64_t axis, int rank); /* of an axis that infer checked */
 
 /* Views of a and b stretched to the dims of `dst` (strides 0 where a dim is repeated). */

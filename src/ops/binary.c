@@ -1,0 +1,132 @@
+/* Two inputs with NumPy broadcasting: forward, and gradients summed over what was repeated. */
+#include "ops/elementwise.h"
+#include "ops/strided.h"
+
+static bool is_integer(rf_dtype dtype)
+{
+    return dtype == RF_DTYPE_I64 || dtype == RF_DTYPE_I32;
+}
+
+rf_status rf_binary_infer(rf_inference *io)
+{
+    const rf_dtype a = io->in[0].dtype, b = io->in[1].dtype;
+    rf_shape shape;
+    char text[2][RF_SHAPE_TEXT];
+    if (a != b)
+        return rf_infer_fail(io, RF_EMODEL, "inputs are %s and %s; they must be alike",
+                             rf_dtype_name(a), rf_dtype_name(b));
+    if (a != RF_DTYPE_F32 && !is_integer(a))
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "inputs are %s; refold computes it in float32 or int64",
+                             rf_dtype_name(a));
+    if (rf_shape_broadcast(io->ctx, &io->in[0].shape, &io->in[1].shape, &shape) != RF_OK)
+        return rf_infer_fail(io, RF_ESHAPE, "shapes %s and %s do not broadcast",
+                             rf_shape_text(&io->in[0].shape, text[0]),
+                             rf_shape_text(&io->in[1].shape, text[1]));
+    return rf_infer_set(io, 0, a, &shape);
+}
+
+static bool repeats(const rf_view *v, const rf_view *dst)
+{
+    return rf_view_count(v) != rf_view_count(dst);
+}
+
+rf_status rf_binary_prepare(rf_step *s)
+{
+    if (s->out[0].dtype == RF_DTYPE_F32 && s->mode == RF_MODE_TRAIN &&
+        (repeats(&s->in[0], &s->out[0]) || repeats(&s->in[1], &s->out[0])))
+        s->scratch_bytes = (size_t)rf_view_count(&s->out[0]) * sizeof(float);
+    return RF_OK;
+}
+
+static int64_t load(const char *data, size_t bytes, int64_t i)
+{
+    return bytes == sizeof(int64_t) ? ((const int64_t *)(const void *)data)[i]
+                                    : ((const int32_t *)(const void *)data)[i];
+}
+
+typedef struct integers {
+    int64_t (*fn)(int64_t, int64_t);
+    size_t bytes;
+} integers;
+
+static void integer_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
+{
+    const integers *op = user;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t y = op->fn(load(data[1], op->bytes, i * strides[1]),
+                                 load(data[2], op->bytes, i * strides[2]));
+        if (op->bytes == sizeof(int64_t))
+            ((int64_t *)(void *)data[0])[i * strides[0]] = y;
+        else
+            ((int32_t *)(void *)data[0])[i * strides[0]] = (int32_t)y;
+    }
+}
+
+static bool has_zero(const rf_view *v)
+{
+    const int64_t count = rf_view_count(v); /* dense: integer tensors are PLAIN constants */
+    for (int64_t i = 0; i < count; i++)
+        if (!load(v->data, rf_dtype_bytes(v->dtype), i))
+            return true;
+    return false;
+}
+
+static rf_status integer_forward(rf_step *s, const rf_binary *op)
+{
+    const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
+    const integers user = { op->integer, rf_dtype_bytes(s->out[0].dtype) };
+    rf_loop loop;
+    if (!op->integer)
+        return rf_step_fail(s, RF_EUNSUPPORTED, "inputs are %s; refold computes it in float32",
+                            rf_dtype_name(s->out[0].dtype));
+    if (op->divides && has_zero(&s->in[1]))
+        return rf_step_fail(s, RF_EMODEL, "integer division by 0");
+    rf_loop_init(&loop, views, 3);
+    rf_loop_run(&loop, integer_row, &user);
+    return RF_OK;
+}
+
+rf_status rf_binary_forward(rf_step *s, const rf_binary *op)
+{
+    const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
+    if (s->out[0].dtype != RF_DTYPE_F32)
+        return integer_forward(s, op);
+    rf_rows(views, 3, op->forward, NULL);
+    return RF_OK;
+}
+
+/* Forward tensors that the planner has not kept must not be read: the gradient stands in. */
+static const rf_view *kept(const rf_step *s, int i)
+{
+    return s->op->backward_needs & RF_NEEDS_IN(i) ? &s->in[i] : &s->diff_out[0];
+}
+
+static void input_backward(rf_step *s, int i, rf_row_fn fn)
+{
+    const rf_view *dst = &s->diff_in[i], *diff_out = &s->diff_out[0];
+    if (!dst->data)
+        return;
+    if (!diff_out->data) {
+        rf_view_zero(dst);
+        return;
+    }
+    if (!fn) {
+        rf_sum_to(diff_out, dst);
+        return;
+    }
+    rf_view whole = *diff_out;
+    whole.data = s->scratch;
+    const rf_view *views[] = { repeats(dst, diff_out) ? &whole : dst, diff_out, kept(s, 0),
+                               kept(s, 1) };
+    rf_rows(views, 4, fn, NULL);
+    if (repeats(dst, diff_out))
+        rf_sum_to(&whole, dst);
+}
+
+rf_status rf_binary_backward(rf_step *s, const rf_binary *op)
+{
+    input_backward(s, 0, op->diff_a);
+    input_backward(s, 1, op->diff_b);
+    return RF_OK;
+}
