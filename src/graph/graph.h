@@ -28,7 +28,7 @@ typedef struct rf_attr {
     const int64_t *ints;
     const float *floats;
     rf_tensor *tensor; /* owned by the graph */
-    const void *origin; /* the reader's own object, for writing RF_ATTR_OTHER back */
+    const void *origin; /* the reader's AttributeProto; NULL once the attribute was changed or for new ones */
 } rf_attr;
 
 /* One use of a value as an input of a node. */
@@ -46,7 +46,10 @@ struct rf_value {
     rf_use *uses;         /* in no particular order; rf_value_use_count, rf_value_only_use */
     rf_tensor *constant;  /* owned by the graph: initializer or Constant node; NULL: computed. Training writes into it */
     bool is_input, is_output;
+    bool pinned;          /* a subgraph of If, Loop or Scan reads it by name: it has a use that is not listed */
     bool trainable;       /* a constant that training changes; set by rf_mark_trainable (ops/params.h) */
+    int onnx_type;        /* ONNX data type in files; 0: that of dtype. 22 (INT4), 21 (UINT4): the writer packs the codes of
+                             an int8 (uint8) constant. Others: a type that refold only keeps for writing; constant is NULL then */
     const void *origin;   /* the reader's TensorProto; NULL once `constant` was changed (rf_value_touch) or for new values */
 };
 
@@ -60,8 +63,9 @@ struct rf_node {
     rf_value **outputs; /* NULL entries: outputs left out */
     int attr_count;
     rf_attr *attrs;
-    const void *origin; /* the reader's NodeProto; NULL once the node was changed or for new nodes */
+    const void *origin; /* the reader's NodeProto: what the writer keeps besides inputs, outputs and attributes; NULL for new nodes */
     rf_node *prev, *next;
+    int mark;           /* scratch of sort, check and prune */
 };
 
 typedef struct rf_opset { const char *domain; int64_t version; } rf_opset;
@@ -125,7 +129,7 @@ typedef struct rf_node_desc {
 } rf_node_desc;
 rf_status rf_graph_add_node(rf_graph *g, const rf_node_desc *desc, rf_node **out);
 rf_status rf_graph_remove_node(rf_graph *g, rf_node *n); /* outputs stay as values without producer */
-/* Let input i take v (NULL: left out); the list of inputs grows where needed. Clears n->origin. */
+/* Let input i take v (NULL: left out); the list of inputs grows where needed. */
 rf_status rf_node_set_input(rf_graph *g, rf_node *n, int i, rf_value *v);
 rf_status rf_node_set_output(rf_graph *g, rf_node *n, int i, rf_value *v);
 /* Every consumer of `from` but `except` (may be NULL), and the list of outputs, takes `to` instead. */

@@ -1,0 +1,83 @@
+/* What goes in and out of a graph, and the public handle's small functions. */
+#include "graph/ports.h"
+
+#include <string.h>
+
+#include "base/status.h"
+#include "graph/copy.h"
+
+int rf_graph_input_count(const rf_graph *g)
+{
+    return (int)g->inputs.count;
+}
+
+int rf_graph_output_count(const rf_graph *g)
+{
+    return (int)g->outputs.count;
+}
+
+static rf_port port_of(const rf_value *v)
+{
+    rf_port port = { .name = v->name, .dtype = v->dtype, .rank = v->shape.rank };
+    memcpy(port.dims, v->shape.dims, sizeof port.dims);
+    return port;
+}
+
+rf_status rf_graph_input(const rf_graph *g, int index, rf_port *out)
+{
+    if (index < 0 || index >= rf_graph_input_count(g))
+        return rf_fail(g->ctx, RF_EARG, "input %d asked for; the graph has %d", index,
+                       rf_graph_input_count(g));
+    *out = port_of(g->inputs.items[index]);
+    return RF_OK;
+}
+
+rf_status rf_graph_output(const rf_graph *g, int index, rf_port *out)
+{
+    if (index < 0 || index >= rf_graph_output_count(g))
+        return rf_fail(g->ctx, RF_EARG, "output %d asked for; the graph has %d", index,
+                       rf_graph_output_count(g));
+    *out = port_of(g->outputs.items[index]);
+    return RF_OK;
+}
+
+rf_status rf_graph_copy(const rf_graph *g, rf_graph **out)
+{
+    return rf_graph_clone(g, out);
+}
+
+rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out)
+{
+    rf_port port;
+    RF_TRY(rf_graph_input(g, input, &port));
+    const rf_shape *declared = &g->inputs.items[input]->shape;
+    char text[RF_SHAPE_TEXT];
+    if (port.rank < 1)
+        return rf_fail(g->ctx, RF_EARG,
+                       "input '%s' is %s; expected a declared shape with the batch in front",
+                       port.name, port.rank ? "of unknown rank" : "a scalar");
+    rf_shape sample = { .rank = port.rank - 1 };
+    for (int i = 1; i < port.rank; i++) {
+        if (port.dims[i] < 0)
+            return rf_fail(
+                g->ctx, RF_EARG,
+                "input '%s' is %s: besides the batch, dim %d is open too; give the model "
+                "fixed dims when exporting it",
+                port.name, rf_shape_text(declared, text), i);
+        sample.dims[i - 1] = port.dims[i];
+    }
+    *out = sample;
+    return RF_OK;
+}
+
+int64_t rf_graph_fixed_batch(const rf_graph *g)
+{
+    int64_t batch = 0;
+    for (size_t i = 0; i < g->inputs.count; i++) {
+        const rf_shape *shape = &g->inputs.items[i]->shape;
+        if (shape->rank < 1 || shape->dims[0] <= 0)
+            return 0;
+        batch = shape->dims[0];
+    }
+    return batch;
+}
