@@ -14,12 +14,13 @@ typedef struct rf_plan rf_plan;
 typedef rf_status (*rf_observe_fn)(void *user, const rf_node *node, const rf_view *src);
 
 typedef struct rf_plan_options {
-    int64_t batch;       /* size of the graph's unknown (batch) dims; a fixed dim 0 must agree */
+    int64_t batch; /* size of the graph's unknown (batch) dims; a fixed dim 0 must agree */
     const rf_shape *input_shapes; /* [inputs] overrides declared shapes; NULL: take them */
     rf_mode mode;
-    bool bn_frozen;      /* TRAIN: BN keeps its running statistics */
+    bool bn_frozen; /* TRAIN: BN keeps its running statistics */
     rf_compute compute;
-    bool bypass_activations; /* activation quantizers pass through (calibration, as AIMET v1 observes) */
+    bool
+        bypass_activations; /* activation quantizers pass through (calibration, as AIMET v1 observes) */
     rf_observe_fn observe;
     void *observe_user;
 } rf_plan_options;

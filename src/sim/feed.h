@@ -6,14 +6,15 @@
 #include "exec/plan.h"
 
 typedef struct rf_feed_options {
-    int64_t batch, limit;        /* as rf_loader_options; batch is ignored where the graph fixes its own */
+    int64_t batch, limit; /* as rf_loader_options; batch is ignored where the graph fixes its own */
     bool shuffle, augment, drop_last;
-    rf_plan_options plan;        /* batch and input_shapes are filled in */
+    rf_plan_options plan; /* batch and input_shapes are filled in */
 } rf_feed_options;
 
 typedef struct rf_feed rf_feed;
 
-rf_status rf_feed_new(rf_graph *g, const rf_dataset *dataset, const rf_feed_options *options, rf_feed **out);
+rf_status rf_feed_new(rf_graph *g, const rf_dataset *dataset, const rf_feed_options *options,
+                      rf_feed **out);
 void rf_feed_free(rf_feed *feed);
 int64_t rf_feed_batches(const rf_feed *feed); /* an epoch */
 int64_t rf_feed_samples(const rf_feed *feed); /* an epoch, after limit */

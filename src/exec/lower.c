@@ -1,0 +1,472 @@
+/* Lowering: graph nodes become prepared steps on slots; shape arithmetic is evaluated here and now. */
+#include "exec/plan_impl.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+int rf_plan_slot_of(const rf_plan *plan, const rf_value *v)
+{
+    return (int)(intptr_t)rf_map_find(&plan->slot_of, v->name) - 1;
+}
+
+static rf_status remember(rf_plan *plan, const rf_value *v, int slot)
+{
+    return rf_map_put(&plan->slot_of, v->name, (void *)(intptr_t)(slot + 1));
+}
+
+rf_status rf_plan_add_slot(rf_plan *plan, const rf_value *v, const rf_view *view, int *out)
+{
+    const int index = (int)plan->slots.count;
+    const rf_slot slot = {
+        .view = *view,
+        .value = v,
+        .producer = -1,
+        .last_use = -1,
+        .storage = index,
+        .plain = RF_NO_SLOT,
+        .channels_last = RF_NO_SLOT,
+        .real = RF_NO_SLOT,
+        .buffer = RF_NO_SLOT,
+        .diff_buffer = RF_NO_SLOT,
+        .first_diff = RF_NO_SLOT,
+    };
+    RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->slots, slot));
+    if (v)
+        RF_TRY(remember(plan, v, index));
+    *out = index;
+    return RF_OK;
+}
+
+/* ------------------------------------------------------------------ what flows in --- */
+
+static rf_status input_shape(const rf_plan *plan, int index, rf_shape *out)
+{
+    const rf_value *v = plan->graph->inputs.items[index];
+    char text[RF_SHAPE_TEXT];
+    *out = plan->options.input_shapes ? plan->options.input_shapes[index] : v->shape;
+    if (out->rank < 0)
+        return rf_fail(plan->ctx, RF_ESHAPE, "input '%s' has no declared shape", v->name);
+    if (out->rank > 0 && out->dims[0] < 0)
+        out->dims[0] = plan->options.batch;
+    if (!rf_shape_known(out))
+        return rf_fail(plan->ctx, RF_ESHAPE,
+                       "input '%s' is %s: only the first dim, the batch, may be free; export the "
+                       "model with fixed sizes",
+                       v->name, rf_shape_text(out, text));
+    if (out->rank > 0 && out->dims[0] != plan->options.batch)
+        return rf_fail(plan->ctx, RF_EARG,
+                       "input '%s' is fixed to a batch of %lld, asked for %lld; export the model "
+                       "with a dynamic batch axis, or use that batch",
+                       v->name, (long long)out->dims[0], (long long)plan->options.batch);
+    return RF_OK;
+}
+
+static rf_status add_inputs(rf_plan *plan)
+{
+    for (size_t i = 0; i < plan->graph->inputs.count; i++) {
+        const rf_value *v = plan->graph->inputs.items[i];
+        rf_shape shape;
+        RF_TRY(input_shape(plan, (int)i, &shape));
+        int64_t count = 0;
+        RF_TRY(rf_shape_count(plan->ctx, &shape, &count));
+        rf_view view;
+        rf_view_init(&view, v->dtype, &shape, RF_LAYOUT_CHANNELS_LAST);
+        int slot = 0;
+        RF_TRY(rf_plan_add_slot(plan, v, &view, &slot));
+        plan->slots.items[slot].is_input = true;
+        RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->inputs, slot));
+    }
+    return RF_OK;
+}
+
+static rf_status add_constant(rf_plan *plan, const rf_value *v, int *out)
+{
+    rf_view view;
+    rf_view_init(&view, v->constant->dtype, &v->constant->shape, RF_LAYOUT_PLAIN);
+    RF_TRY(rf_plan_add_slot(plan, v, &view, out));
+    rf_slot *slot = &plan->slots.items[*out];
+    slot->constant = v;
+    slot->view.data = v->constant->data;
+    if (v->trainable)
+        return RF_VEC_PUSH(plan->ctx, &plan->params, *out);
+    slot->known = v->constant;
+    return RF_OK;
+}
+
+/* Slots of a node's inputs; constants get theirs at first use. */
+static rf_status find_inputs(rf_plan *plan, const rf_node *n, int *in)
+{
+    for (int i = 0; i < n->input_count; i++) {
+        const rf_value *v = n->inputs[i];
+        in[i] = v ? rf_plan_slot_of(plan, v) : RF_NO_SLOT;
+        if (v && in[i] == RF_NO_SLOT && v->constant)
+            RF_TRY(add_constant(plan, v, &in[i]));
+        else if (v && in[i] == RF_NO_SLOT)
+            return rf_fail(plan->ctx, RF_EMODEL,
+                           "node '%s' reads tensor '%s', which nothing produces", n->name, v->name);
+    }
+    return RF_OK;
+}
+
+/* ---------------------------------------------------------------------- one step --- */
+
+static rf_status check_counts(const rf_plan *plan, const rf_node *n, const rf_op *op)
+{
+    const int max_in = op->max_in < 0 ? RF_OP_MAX_IO : op->max_in;
+    const int max_out = op->max_out < 0 ? RF_OP_MAX_IO : op->max_out;
+    if (n->input_count < op->min_in || n->input_count > max_in)
+        return rf_fail(plan->ctx, RF_EMODEL, "%s '%s' has %d inputs, expected %d to %d", n->op_type,
+                       n->name, n->input_count, op->min_in, max_in);
+    if (n->output_count < op->min_out || n->output_count > max_out)
+        return rf_fail(plan->ctx, RF_EUNSUPPORTED,
+                       "%s '%s' has %d outputs; refold supports %d to %d", n->op_type, n->name,
+                       n->output_count, op->min_out, max_out);
+    for (int i = 0; i < op->min_in; i++)
+        if (!n->inputs[i])
+            return rf_fail(plan->ctx, RF_EMODEL, "%s '%s' lacks its input %d", n->op_type, n->name,
+                           i);
+    return RF_OK;
+}
+
+static rf_spec spec_of(const rf_plan *plan, int slot)
+{
+    if (slot == RF_NO_SLOT)
+        return (rf_spec){ .present = false };
+    const rf_slot *s = &plan->slots.items[slot];
+    return (rf_spec){ .present = true,
+                      .dtype = s->has_codes ? RF_DTYPE_F32 : s->view.dtype,
+                      .shape = rf_view_shape(&s->view),
+                      .constant = s->known };
+}
+
+static rf_status infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
+                       rf_spec *out)
+{
+    rf_spec specs[RF_OP_MAX_IO];
+    for (int i = 0; i < n->input_count; i++)
+        specs[i] = spec_of(plan, in[i]);
+    rf_inference io = { .ctx = plan->ctx,
+                        .node = n,
+                        .opset = rf_graph_opset(plan->graph, n->domain),
+                        .in_count = n->input_count,
+                        .out_count = n->output_count,
+                        .in = specs,
+                        .out = out };
+    RF_TRY(op->infer(&io));
+    for (int i = 0; i < n->output_count; i++) {
+        int64_t count = 0;
+        if (n->outputs[i])
+            RF_TRY(rf_shape_count(plan->ctx, &out[i].shape, &count));
+    }
+    return RF_OK;
+}
+
+static rf_status new_step(rf_plan *plan, const rf_node *n, const rf_op *op, rf_planned *out)
+{
+    rf_arena *a = &plan->arena;
+    const size_t ni = (size_t)n->input_count, no = (size_t)n->output_count;
+    *out = (rf_planned){ .needed = true, .saved_buffer = RF_NO_SLOT };
+    out->in = rf_arena_array(a, ni + 1, sizeof *out->in);
+    out->out = rf_arena_array(a, no + 1, sizeof *out->out);
+    out->diff_temp = rf_arena_array(a, ni + 1, sizeof *out->diff_temp);
+    rf_step *s = &out->s;
+    s->ctx = plan->ctx;
+    s->node = n;
+    s->op = op;
+    s->opset = rf_graph_opset(plan->graph, n->domain);
+    s->mode = plan->options.mode;
+    s->bn_frozen = plan->options.bn_frozen;
+    s->in_count = n->input_count;
+    s->out_count = n->output_count;
+    s->in = rf_arena_array(a, ni + 1, sizeof *s->in);
+    s->diff_in = rf_arena_array(a, ni + 1, sizeof *s->diff_in);
+    s->out = rf_arena_array(a, no + 1, sizeof *s->out);
+    s->diff_out = rf_arena_array(a, no + 1, sizeof *s->diff_out);
+    s->in_constant = rf_arena_array(a, ni + 1, sizeof *s->in_constant);
+    const bool complete = out->in && out->out && out->diff_temp && s->in && s->diff_in && s->out &&
+                          s->diff_out && s->in_constant;
+    return complete ? RF_OK : RF_ENOMEM;
+}
+
+static void fill_views(const rf_plan *plan, rf_planned *step)
+{
+    rf_step *s = &step->s;
+    for (int i = 0; i < s->in_count; i++)
+        if (step->in[i] != RF_NO_SLOT) {
+            s->in[i] = plan->slots.items[step->in[i]].view;
+            s->in_constant[i] = plan->slots.items[step->in[i]].known;
+        }
+    for (int i = 0; i < s->out_count; i++)
+        if (step->out[i] != RF_NO_SLOT)
+            s->out[i] = plan->slots.items[step->out[i]].view;
+}
+
+/* Give the step its views, prepare it, and append it. */
+static rf_status push_step(rf_plan *plan, rf_planned *step)
+{
+    const int index = (int)plan->steps.count;
+    fill_views(plan, step);
+    for (int i = 0; i < step->s.out_count; i++)
+        if (step->out[i] != RF_NO_SLOT)
+            plan->slots.items[step->out[i]].producer = index;
+    RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->steps,
+                       *step)); /* first, so that a failed prepare is released */
+    rf_planned *kept = &plan->steps.items[index];
+    return kept->s.op->prepare && !kept->bypass ? kept->s.op->prepare(&kept->s) : RF_OK;
+}
+
+/* ------------------------------------------------- other forms of the same tensor --- */
+
+/* A step of the planner's own (op of domain "refold") from slot `from` to a new slot with `view`. */
+static rf_status convert(rf_plan *plan, const char *op_type, int from, const rf_view *view,
+                         int *out)
+{
+    const rf_op *op = rf_op_find(op_type, RF_DOMAIN);
+    rf_node *n = rf_arena_alloc(&plan->arena, sizeof *n);
+    if (!n || !op)
+        return n ? rf_fail(plan->ctx, RF_EINTERNAL, "operator '%s' is missing", op_type)
+                 : RF_ENOMEM;
+    const rf_value *v = plan->slots.items[from].value;
+    n->op_type = op_type;
+    n->domain = RF_DOMAIN;
+    n->name = v ? v->name : op_type;
+    n->input_count = n->output_count = 1;
+    rf_planned step;
+    RF_TRY(new_step(plan, n, op, &step));
+    RF_TRY(rf_plan_add_slot(plan, NULL, view, out));
+    plan->slots.items[*out].value = NULL;
+    step.in[0] = from;
+    step.out[0] = *out;
+    return push_step(plan, &step);
+}
+
+static rf_status real_form(rf_plan *plan, int slot, int *out)
+{
+    rf_slot *s = &plan->slots.items[slot];
+    *out = s->has_codes ? s->real : slot;
+    if (*out != RF_NO_SLOT)
+        return RF_OK;
+    rf_view view = s->view;
+    view.dtype = RF_DTYPE_F32;
+    view.codes = NULL;
+    view.data = NULL;
+    RF_TRY(convert(plan, "Dequantize", slot, &view, out));
+    plan->slots.items[slot].real = *out;
+    return RF_OK;
+}
+
+static rf_status layout_form(rf_plan *plan, int slot, rf_layout layout, int *out)
+{
+    rf_slot *s = &plan->slots.items[slot];
+    if (rf_view_is(&s->view, layout)) {
+        *out = slot;
+        return RF_OK;
+    }
+    *out = layout == RF_LAYOUT_PLAIN ? s->plain : s->channels_last;
+    if (*out != RF_NO_SLOT)
+        return RF_OK;
+    rf_view view;
+    const rf_shape shape = rf_view_shape(&s->view);
+    rf_view_init(&view, s->view.dtype, &shape, layout);
+    RF_TRY(convert(plan, "Layout", slot, &view, out));
+    s = &plan->slots.items[slot];
+    *(layout == RF_LAYOUT_PLAIN ? &s->plain : &s->channels_last) = *out;
+    return RF_OK;
+}
+
+/* Bring input i into the form that the operator reads: real numbers, and its layout. */
+static rf_status fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
+{
+    if (*slot == RF_NO_SLOT)
+        return RF_OK;
+    const bool takes_codes = op->takes_codes && i == 0;
+    const rf_layout_policy policy = op->layout;
+    const bool parameter = i < 5 && op->roles[i] != RF_ROLE_NONE;
+    const bool any = policy == RF_LAYOUT_ANY;
+    const rf_layout layout = policy == RF_LAYOUT_NEED_CHANNELS_LAST && !parameter
+                                 ? RF_LAYOUT_CHANNELS_LAST
+                                 : RF_LAYOUT_PLAIN;
+    const rf_slot *s = &plan->slots.items[*slot];
+    const bool convert_layout = !any && !s->known && !rf_view_is(&s->view, layout);
+    if (s->has_codes && (!takes_codes || convert_layout))
+        RF_TRY(real_form(plan, *slot, slot));
+    return convert_layout ? layout_form(plan, *slot, layout, slot) : RF_OK;
+}
+
+static rf_layout output_layout(const rf_plan *plan, const rf_planned *step, int rank)
+{
+    const rf_op *op = step->s.op;
+    if (op->layout != RF_LAYOUT_ANY)
+        return op->layout == RF_LAYOUT_NEED_CHANNELS_LAST ? RF_LAYOUT_CHANNELS_LAST
+                                                          : RF_LAYOUT_PLAIN;
+    for (int i = 0; i < step->s.in_count; i++) {
+        const rf_slot *s = step->in[i] == RF_NO_SLOT ? NULL : &plan->slots.items[step->in[i]];
+        if (s && !s->known && s->view.rank == rank && !rf_view_is(&s->view, RF_LAYOUT_PLAIN))
+            return RF_LAYOUT_CHANNELS_LAST;
+    }
+    return RF_LAYOUT_PLAIN;
+}
+
+/* ------------------------------------------------------------------- quantizers --- */
+
+static bool is_activation_quantizer(const rf_node *n)
+{
+    return rf_node_is_fakequant(n) && strcmp(rf_attr_string(n, "kind", "activation"), "param") != 0;
+}
+
+static bool passes_through(const rf_plan *plan, const rf_node *n)
+{
+    return rf_node_is_fakequant(n) &&
+           (!rf_attr_int(n, "enabled", 1) || rf_attr_int(n, "bitwidth", 8) >= 32 ||
+            (plan->options.bypass_activations && is_activation_quantizer(n)));
+}
+
+/* Whether the output is kept as integer codes: a per-tensor activation of at most 8 bits that some layer reads so. */
+static bool keeps_codes(const rf_node *n)
+{
+    if (!is_activation_quantizer(n) || rf_attr_int(n, "bitwidth", 8) > 8 ||
+        rf_attr_int(n, "axis", -1) >= 0 || n->outputs[0]->is_output)
+        return false;
+    for (const rf_use *u = n->outputs[0]->uses; u; u = u->next) {
+        const rf_op *op = rf_op_find(u->node->op_type, u->node->domain);
+        if (op && op->takes_codes && u->index == 0)
+            return true;
+    }
+    return false;
+}
+
+static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in)
+{
+    rf_planned step;
+    RF_TRY(new_step(plan, n, op, &step));
+    step.bypass = true;
+    step.s.in_count = 1;
+    step.s.out_count = 0;
+    RF_TRY(real_form(plan, in[0], &step.in[0]));
+    RF_TRY(remember(plan, n->outputs[0], in[0]));
+    return push_step(plan, &step);
+}
+
+/* ------------------------------------------------------------ planning-time values --- */
+
+static bool all_known(const rf_plan *plan, const rf_node *n, const int *in)
+{
+    for (int i = 0; i < n->input_count; i++)
+        if (in[i] != RF_NO_SLOT && !plan->slots.items[in[i]].known)
+            return false;
+    return true;
+}
+
+static rf_status run_once(rf_plan *plan, rf_step *s)
+{
+    rf_status st = s->op->prepare ? s->op->prepare(s) : RF_OK;
+    if (st == RF_OK && s->scratch_bytes && !(s->scratch = rf_alloc(plan->ctx, s->scratch_bytes)))
+        st = RF_ENOMEM;
+    if (st == RF_OK && s->saved_bytes && !(s->saved = rf_alloc(plan->ctx, s->saved_bytes)))
+        st = RF_ENOMEM;
+    if (st == RF_OK)
+        st = s->op->forward(s);
+    rf_free(plan->ctx, s->scratch);
+    rf_free(plan->ctx, s->saved);
+    if (s->op->release)
+        s->op->release(s);
+    return st;
+}
+
+/* Evaluate a node whose inputs are known, or whose result depends on shapes only. */
+static rf_status fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
+                           const rf_spec *specs)
+{
+    rf_planned step;
+    RF_TRY(new_step(plan, n, op, &step));
+    memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
+    step.s.mode = RF_MODE_INFER;
+    for (int i = 0; i < n->output_count; i++) {
+        step.out[i] = RF_NO_SLOT;
+        if (!n->outputs[i])
+            continue;
+        rf_tensor *t = NULL;
+        RF_TRY(rf_tensor_new_shape(plan->ctx, specs[i].dtype, &specs[i].shape, &t));
+        rf_view view;
+        rf_view_init(&view, t->dtype, &t->shape, RF_LAYOUT_PLAIN);
+        view.data = t->data;
+        const rf_status st = rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]);
+        if (st != RF_OK) {
+            rf_tensor_free(t);
+            return st;
+        }
+        rf_slot *slot = &plan->slots.items[step.out[i]];
+        slot->folded = t;
+        slot->known = t;
+    }
+    fill_views(plan, &step);
+    return run_once(plan, &step.s);
+}
+
+static rf_status lower_node(rf_plan *plan, const rf_node *n)
+{
+    if (rf_node_is(n, "Constant") && n->outputs[0] && n->outputs[0]->constant)
+        return RF_OK;
+    const rf_op *op = rf_op_find(n->op_type, n->domain);
+    if (!op)
+        return rf_fail(plan->ctx, RF_EUNSUPPORTED,
+                       "operator '%s%s%s' (node '%s') is not supported; 'refold inspect' lists all "
+                       "such nodes",
+                       n->domain, *n->domain ? "." : "", n->op_type, n->name);
+    RF_TRY(check_counts(plan, n, op));
+    int in[RF_OP_MAX_IO];
+    rf_spec specs[RF_OP_MAX_IO] = { 0 };
+    RF_TRY(find_inputs(plan, n, in));
+    if (passes_through(plan, n))
+        return add_bypass(plan, n, op, in);
+    RF_TRY(infer(plan, n, op, in, specs));
+    const bool shape_only = rf_node_is(n, "Shape") || rf_node_is(n, "Size");
+    if (!op->never_constant && (shape_only || all_known(plan, n, in)))
+        return fold_node(plan, n, op, in, specs);
+
+    for (int i = 0; i < n->input_count; i++)
+        RF_TRY(fit_input(plan, op, i, &in[i]));
+    rf_planned step;
+    RF_TRY(new_step(plan, n, op, &step));
+    memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
+    for (int i = 0; i < n->output_count; i++) {
+        step.out[i] = RF_NO_SLOT;
+        if (!n->outputs[i])
+            continue;
+        rf_view view;
+        rf_view_init(&view, specs[i].dtype, &specs[i].shape,
+                     output_layout(plan, &step, specs[i].shape.rank));
+        if (rf_node_is_fakequant(n) && keeps_codes(n))
+            view.dtype = RF_DTYPE_U8;
+        RF_TRY(rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]));
+        plan->slots.items[step.out[i]].has_codes =
+            rf_node_is_fakequant(n) && view.dtype == RF_DTYPE_U8;
+    }
+    return push_step(plan, &step);
+}
+
+static rf_status add_outputs(rf_plan *plan)
+{
+    for (size_t i = 0; i < plan->graph->outputs.count; i++) {
+        const rf_value *v = plan->graph->outputs.items[i];
+        int slot = rf_plan_slot_of(plan, v);
+        if (slot == RF_NO_SLOT && v->constant)
+            RF_TRY(add_constant(plan, v, &slot));
+        if (slot == RF_NO_SLOT)
+            return rf_fail(plan->ctx, RF_EMODEL, "output '%s' is produced by no node", v->name);
+        RF_TRY(real_form(plan, slot, &slot));
+        plan->slots.items[slot].is_output = true;
+        RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->outputs, slot));
+    }
+    return RF_OK;
+}
+
+rf_status rf_plan_lower(rf_plan *plan)
+{
+    RF_TRY(add_inputs(plan));
+    for
+        RF_GRAPH_EACH_NODE(n, plan->graph)
+    RF_TRY(lower_node(plan, n));
+    return add_outputs(plan);
+}

@@ -1,0 +1,76 @@
+/* The inside of a plan, shared by the files of exec/: lower -> lifetimes -> memory -> run. */
+#ifndef RF_EXEC_PLAN_IMPL_H
+#define RF_EXEC_PLAN_IMPL_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "exec/plan.h"
+
+#define RF_NO_SLOT (-1)
+
+/* One piece of the plan's memory: alive from the first to the last of these moments, both included. Moments count
+ * steps: forward of step i is i, its backward 2n - 1 - i; -1 is before the first step. */
+typedef struct rf_buffer {
+    size_t bytes, offset;
+    int birth, death;
+} rf_buffer;
+
+/* One tensor of the plan. */
+typedef struct rf_slot {
+    rf_view view;
+    const rf_value *value;    /* NULL: made by the planner (other layout, dequantized) */
+    const rf_value *constant; /* graph constant behind it: data is read there at each call */
+    rf_tensor *folded;        /* computed at planning; owned by the plan */
+    const rf_tensor *known;   /* contents that planning may read: shape arithmetic */
+    int producer;             /* step; -1: graph input or constant */
+    int consumer_count;
+    int last_use; /* last step that reads it; -1 */
+    bool is_input, is_output, has_codes;
+    bool wants_diff;
+    int storage; /* slot whose buffer this one shares (in place); itself mostly */
+    int plain, channels_last, real; /* slots of the same tensor in another form, or RF_NO_SLOT */
+    int buffer, diff_buffer;        /* into plan->buffers; RF_NO_SLOT: none */
+    int first_diff; /* step whose backward writes the gradient first; RF_NO_SLOT: none */
+    rf_view diff;   /* data NULL: no gradient */
+    void *own_diff; /* gradient of a parameter: outlives the plan's reuse of buffers */
+} rf_slot;
+
+typedef struct rf_planned {
+    rf_step s;
+    int *in, *out; /* slots; RF_NO_SLOT: left out */
+    bool bypass;   /* quantizer that passes through: only observed */
+    bool needed;
+    bool has_backward;
+    int *
+        diff_temp; /* [in_count] buffer for a gradient that must be added to another, or RF_NO_SLOT */
+    int saved_buffer;
+} rf_planned;
+
+struct rf_plan {
+    rf_context *ctx;
+    rf_graph *graph;
+    rf_plan_options options;
+    rf_arena arena;
+    RF_VEC(rf_slot) slots;
+    RF_VEC(rf_planned) steps;
+    RF_VEC(rf_buffer) buffers;
+    RF_VEC(int) inputs; /* slots */
+    RF_VEC(int) outputs;
+    RF_VEC(int) params; /* slots of trainable constants */
+    rf_map slot_of;     /* value name -> slot index + 1 */
+    size_t memory_bytes, scratch_bytes, own_bytes;
+    unsigned char *memory, *scratch;
+};
+
+/* Slot of a graph value; RF_NO_SLOT if the plan does not have it. */
+int rf_plan_slot_of(const rf_plan *plan, const rf_value *v);
+rf_status rf_plan_add_slot(rf_plan *plan, const rf_value *v, const rf_view *view, int *out);
+/* nodes -> slots and prepared steps: shapes, constant folding, layouts, codes. */
+rf_status rf_plan_lower(rf_plan *plan);
+/* Drop steps that lead to no output; decide gradients, sharing, lifetimes and buffers. */
+rf_status rf_plan_lifetimes(rf_plan *plan);
+/* Place the buffers so that those alive at the same moment do not overlap; returns the bytes needed. */
+rf_status rf_plan_place(rf_context *ctx, rf_buffer *buffers, size_t count, size_t *bytes_out);
+
+#endif

@@ -1,0 +1,67 @@
+/* Running a plan: forward and backward over the prepared steps; nothing is allocated here. */
+#include "exec/plan_impl.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+/* Constants may have been replaced since the last call: read their place anew. */
+static void refresh_constants(rf_plan *plan, rf_planned *step)
+{
+    for (int i = 0; i < step->s.in_count; i++) {
+        const rf_slot *slot = step->in[i] == RF_NO_SLOT ? NULL : &plan->slots.items[step->in[i]];
+        if (slot && slot->constant)
+            step->s.in[i].data = slot->constant->constant->data;
+    }
+}
+
+static rf_status observe(const rf_plan *plan, const rf_planned *step)
+{
+    return plan->options.observe && rf_node_is_fakequant(step->s.node)
+               ? plan->options.observe(plan->options.observe_user, step->s.node, &step->s.in[0])
+               : RF_OK;
+}
+
+rf_status rf_plan_forward(rf_plan *plan)
+{
+    rf_use_threads(plan->ctx);
+    for (size_t i = 0; i < plan->steps.count; i++) {
+        rf_planned *step = &plan->steps.items[i];
+        if (!step->needed)
+            continue;
+        refresh_constants(plan, step);
+        if (!step->bypass)
+            RF_TRY(step->s.op->forward(&step->s));
+        RF_TRY(observe(plan, step));
+    }
+    for (size_t i = 0; plan->options.mode == RF_MODE_TRAIN && i < plan->outputs.count; i++) {
+        const rf_view *diff = &plan->slots.items[plan->outputs.items[i]].diff;
+        if (diff->data)
+            memset(diff->data, 0, (size_t)rf_view_count(diff) * sizeof(float));
+    }
+    return RF_OK;
+}
+
+static void add_into(const rf_view *dst, const float *src)
+{
+    float *d = rf_view_f32(dst);
+    const int64_t count = rf_view_count(dst);
+#pragma omp parallel for schedule(static) if (count > 32768)
+    for (int64_t i = 0; i < count; i++)
+        d[i] += src[i];
+}
+
+rf_status rf_plan_backward(rf_plan *plan)
+{
+    rf_use_threads(plan->ctx);
+    for (int i = (int)plan->steps.count - 1; i >= 0; i--) {
+        rf_planned *step = &plan->steps.items[i];
+        if (!step->has_backward)
+            continue;
+        RF_TRY(step->s.op->backward(&step->s));
+        for (int k = 0; k < step->s.in_count; k++)
+            if (step->diff_temp[k] != RF_NO_SLOT)
+                add_into(&plan->slots.items[step->in[k]].diff, step->s.diff_in[k].data);
+    }
+    return RF_OK;
+}
