@@ -1,0 +1,326 @@
+/* Checkpoints: the whole state of a training run in one safetensors file, two of which are kept. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "tensor/safetensors.h"
+#include "train/trainer.h"
+
+#define FORMAT "refold-checkpoint-1"
+
+/* --- names --- */
+
+static char *older_path(rf_arena *arena, const char *path)
+{
+    return rf_arena_printf(arena, "%s.1", path);
+}
+
+static char *moment_name(rf_arena *arena, int moment, const rf_value *v)
+{
+    return rf_arena_printf(arena, "moment%d/%s", moment, v->name);
+}
+
+static char *value_name(rf_arena *arena, const rf_value *v)
+{
+    return rf_arena_printf(arena, "value/%s", v->name);
+}
+
+/* --- writing --- */
+
+static rf_status add_slot(rf_safetensors *file, rf_arena *arena, const rf_trainer *t,
+                          const rf_slot *slot)
+{
+    const rf_value *v = slot->param->value;
+    const char *name = value_name(arena, v);
+
+    if (!name)
+        return RF_ENOMEM;
+    RF_TRY(rf_safetensors_add(file, name, v->constant));
+    for (int m = 0; slot->moments[0] && m < t->optimizer.rule->moments; m++) {
+        name = moment_name(arena, m, v);
+        if (!name)
+            return RF_ENOMEM;
+        RF_TRY(rf_safetensors_add_array(file, name, RF_DTYPE_F32, &v->constant->shape,
+                                        slot->moments[m]));
+    }
+    return RF_OK;
+}
+
+static rf_status set_count(rf_safetensors *file, const char *key, int64_t value)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%" PRId64, value);
+    return rf_safetensors_set(file, key, text);
+}
+
+/* Hexadecimal, so that the same double comes back. */
+static rf_status set_number(rf_safetensors *file, const char *key, double value)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%a", value);
+    return rf_safetensors_set(file, key, text);
+}
+
+static rf_status set_position(rf_safetensors *file, const rf_trainer *t)
+{
+    const rf_train_position *at = &t->at;
+
+    RF_TRY(set_count(file, "step", t->optimizer.step));
+    RF_TRY(set_count(file, "epoch", at->epoch));
+    RF_TRY(set_count(file, "batch_of_epoch", at->batch));
+    RF_TRY(set_number(file, "sum_loss", at->sums.loss));
+    RF_TRY(set_count(file, "sum_samples", at->sums.samples));
+    RF_TRY(set_count(file, "sum_top1", at->sums.top1));
+    RF_TRY(set_number(file, "first_loss", at->first_loss));
+    RF_TRY(set_number(file, "last_loss", at->last_loss));
+    return set_number(file, "train_top1", at->train_top1);
+}
+
+/* What a continued run must have in common; then what a reader may want to know. */
+static rf_status set_run(rf_safetensors *file, const rf_trainer *t)
+{
+    RF_TRY(rf_safetensors_set(file, "format", FORMAT));
+    RF_TRY(rf_safetensors_set(file, "optimizer", t->optimizer.rule->name));
+    RF_TRY(set_count(file, "seed", (int64_t)rf_context_seed(t->ctx)));
+    RF_TRY(set_count(file, "batch_size", t->o.batch));
+    RF_TRY(set_count(file, "samples", rf_dataset_count(t->data)));
+    RF_TRY(rf_safetensors_set(file, "schedule", t->o.schedule ? t->o.schedule : "constant"));
+    RF_TRY(set_count(file, "total_steps", t->total));
+    RF_TRY(set_number(file, "learning_rate", t->o.learning_rate));
+    RF_TRY(set_number(file, "encoding_learning_rate", t->o.encoding_learning_rate));
+    RF_TRY(set_number(file, "momentum", t->o.momentum));
+    return set_number(file, "weight_decay", t->o.weight_decay);
+}
+
+static rf_status fill(rf_safetensors *file, rf_arena *arena, const rf_trainer *t)
+{
+    RF_TRY(set_run(file, t));
+    RF_TRY(set_position(file, t));
+    for (int i = 0; i < t->optimizer.slot_count; i++)
+        RF_TRY(add_slot(file, arena, t, &t->optimizer.slots[i]));
+    return RF_OK;
+}
+
+/*
+ * The new file is complete under a third name before the two others move, so that a full disk or a crash at any
+ * point leaves at least one whole checkpoint under its name.
+ */
+static rf_status write_and_rotate(rf_safetensors *file, rf_arena *arena, const char *path)
+{
+    const char *older = older_path(arena, path), *fresh = rf_arena_printf(arena, "%s.new", path);
+    rf_context *ctx = arena->ctx;
+
+    if (!older || !fresh)
+        return RF_ENOMEM;
+    RF_TRY(rf_safetensors_write(file, fresh, /*force=*/true));
+    if (rf_file_exists(path) && rename(path, older) != 0)
+        return rf_fail(ctx, RF_EIO, "cannot rename checkpoint '%s' to '%s': %s", path, older,
+                       strerror(errno));
+    if (rename(fresh, path) != 0)
+        return rf_fail(ctx, RF_EIO, "cannot rename checkpoint '%s' to '%s': %s", fresh, path,
+                       strerror(errno));
+    return RF_OK;
+}
+
+rf_status rf_checkpoint_write(const rf_trainer *t)
+{
+    rf_safetensors *file = NULL;
+    rf_arena arena;
+    rf_status st;
+
+    rf_arena_init(&arena, t->ctx);
+    if ((st = rf_safetensors_new(t->ctx, &file)))
+        goto out;
+    if ((st = fill(file, &arena, t)))
+        goto out;
+    st = write_and_rotate(file, &arena, t->o.checkpoint);
+out:
+    rf_safetensors_free(file);
+    rf_arena_release(&arena);
+    return st;
+}
+
+/* --- reading --- */
+
+/* A checkpoint being looked at. */
+typedef struct reader {
+    const rf_safetensors *file;
+    const char *path;
+    rf_arena *arena; /* for names */
+    rf_trainer *t;
+} reader;
+
+static rf_status get_text(const reader *r, const char *key, const char **out)
+{
+    const char *text = rf_safetensors_text(r->file, key);
+
+    if (!text)
+        return rf_fail(r->t->ctx, RF_EDATA, "'%s' is no training checkpoint: it has no entry '%s'",
+                       r->path, key);
+    *out = text;
+    return RF_OK;
+}
+
+static rf_status get_count(const reader *r, const char *key, int64_t *out)
+{
+    const char *text = NULL;
+    char *end = NULL;
+
+    RF_TRY(get_text(r, key, &text));
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno)
+        return rf_fail(r->t->ctx, RF_EDATA, "'%s': entry '%s' is '%s', expected an integer",
+                       r->path, key, text);
+    *out = value;
+    return RF_OK;
+}
+
+static rf_status get_number(const reader *r, const char *key, double *out)
+{
+    const char *text = NULL;
+    char *end = NULL;
+
+    RF_TRY(get_text(r, key, &text));
+    *out = strtod(text, &end);
+    if (end == text || *end)
+        return rf_fail(r->t->ctx, RF_EDATA, "'%s': entry '%s' is '%s', expected a number", r->path,
+                       key, text);
+    return RF_OK;
+}
+
+static rf_status check_same(const reader *r, const char *key, int64_t present, const char *what)
+{
+    int64_t found = 0;
+
+    RF_TRY(get_count(r, key, &found));
+    if (found != present)
+        return rf_fail(r->t->ctx, RF_EARG,
+                       "'%s' was written with %s %" PRId64 ", this run has %" PRId64
+                       "; use the same or start without resuming",
+                       r->path, what, found, present);
+    return RF_OK;
+}
+
+static rf_status check_run(const reader *r)
+{
+    const rf_trainer *t = r->t;
+    const char *format = NULL, *optimizer = NULL;
+
+    RF_TRY(get_text(r, "format", &format));
+    if (strcmp(format, FORMAT) != 0)
+        return rf_fail(t->ctx, RF_EDATA, "'%s' has checkpoint format '%s', expected '%s'", r->path,
+                       format, FORMAT);
+    RF_TRY(get_text(r, "optimizer", &optimizer));
+    if (strcmp(optimizer, t->optimizer.rule->name) != 0)
+        return rf_fail(t->ctx, RF_EARG, "'%s' was written with optimizer %s, this run has %s",
+                       r->path, optimizer, t->optimizer.rule->name);
+    RF_TRY(check_same(r, "seed", (int64_t)rf_context_seed(t->ctx), "seed"));
+    RF_TRY(check_same(r, "batch_size", t->o.batch, "batch size"));
+    return check_same(r, "samples", rf_dataset_count(t->data), "a data set of size");
+}
+
+static rf_status get_position(const reader *r, rf_train_position *at, int64_t *step_out)
+{
+    RF_TRY(get_count(r, "step", step_out));
+    RF_TRY(get_count(r, "epoch", &at->epoch));
+    RF_TRY(get_count(r, "batch_of_epoch", &at->batch));
+    RF_TRY(get_number(r, "sum_loss", &at->sums.loss));
+    RF_TRY(get_count(r, "sum_samples", &at->sums.samples));
+    RF_TRY(get_count(r, "sum_top1", &at->sums.top1));
+    RF_TRY(get_number(r, "first_loss", &at->first_loss));
+    RF_TRY(get_number(r, "last_loss", &at->last_loss));
+    RF_TRY(get_number(r, "train_top1", &at->train_top1));
+    if (*step_out < 0 || at->epoch < 0 || at->batch < 0)
+        return rf_fail(r->t->ctx, RF_EDATA,
+                       "'%s' stands at step %" PRId64 ", epoch %" PRId64 ", batch %" PRId64,
+                       r->path, *step_out, at->epoch, at->batch);
+    return RF_OK;
+}
+
+/* Visit every tensor of a slot; with `copy` false only check that it is there and fits. */
+static rf_status read_slot(const reader *r, rf_slot *slot, bool copy)
+{
+    const rf_value *v = slot->param->value;
+    const rf_tensor *found = NULL;
+    const char *name = value_name(r->arena, v);
+
+    if (!name)
+        return RF_ENOMEM;
+    RF_TRY(rf_safetensors_get(r->file, name, v->constant->dtype, &v->constant->shape, &found));
+    if (copy)
+        memcpy(v->constant->data, found->data, (size_t)found->count * rf_dtype_bytes(found->dtype));
+    for (int m = 0; slot->moments[0] && m < r->t->optimizer.rule->moments; m++) {
+        name = moment_name(r->arena, m, v);
+        if (!name)
+            return RF_ENOMEM;
+        RF_TRY(rf_safetensors_get(r->file, name, RF_DTYPE_F32, &v->constant->shape, &found));
+        if (copy)
+            memcpy(slot->moments[m], found->data, (size_t)found->count * sizeof(float));
+    }
+    return RF_OK;
+}
+
+/* Everything is checked before the first value changes. */
+static rf_status restore(const reader *r)
+{
+    rf_trainer *t = r->t;
+    rf_train_position at = { 0 };
+    int64_t step = 0;
+
+    RF_TRY(check_run(r));
+    RF_TRY(get_position(r, &at, &step));
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < t->optimizer.slot_count; i++)
+            RF_TRY(read_slot(r, &t->optimizer.slots[i], /*copy=*/pass == 1));
+    t->at = at;
+    t->optimizer.step = step;
+    rf_log(t->ctx, RF_LOG_INFO, "resuming from '%s' at step %" PRId64 " (epoch %" PRId64 ")",
+           r->path, step, at.epoch + 1);
+    return RF_OK;
+}
+
+/* The newest file that can be read, and its name; *out NULL where there is none at all. */
+static rf_status open_newest(rf_trainer *t, rf_arena *arena, rf_safetensors **out,
+                             const char **path_out)
+{
+    const char *older = older_path(arena, t->o.checkpoint);
+
+    if (!older)
+        return RF_ENOMEM;
+    *path_out = t->o.checkpoint;
+    if (rf_file_exists(t->o.checkpoint)) {
+        const rf_status st = rf_safetensors_read(t->ctx, t->o.checkpoint, out);
+        if (!st || st == RF_ENOMEM || !rf_file_exists(older))
+            return st;
+        rf_log(t->ctx, RF_LOG_WARNING, "%s; falling back to the checkpoint before it, '%s'",
+               rf_context_message(t->ctx), older);
+    }
+    *path_out = older;
+    return rf_file_exists(older) ? rf_safetensors_read(t->ctx, older, out) : RF_OK;
+}
+
+rf_status rf_checkpoint_resume(rf_trainer *t)
+{
+    rf_safetensors *file = NULL;
+    const char *path = NULL;
+    rf_arena arena;
+    rf_status st;
+
+    rf_arena_init(&arena, t->ctx);
+    st = open_newest(t, &arena, &file, &path);
+    if (!st && !file)
+        rf_log(t->ctx, RF_LOG_INFO, "there is no checkpoint '%s' yet: starting from the beginning",
+               t->o.checkpoint);
+    if (!st && file)
+        st = restore(&(reader){ .file = file, .path = path, .arena = &arena, .t = t });
+    rf_safetensors_free(file);
+    rf_arena_release(&arena);
+    return st;
+}

@@ -1,0 +1,336 @@
+/* The training loop, for plain graphs and simulations alike. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "graph/ports.h"
+
+/* --- setting up --- */
+
+static bool graph_has_bn(const rf_graph *g)
+{
+    for
+        RF_GRAPH_EACH_NODE(n, g)
+    if (rf_node_is(n, "BatchNormalization"))
+        return true;
+    return false;
+}
+
+static bool is_range(const rf_param *p)
+{
+    return p->role == RF_ROLE_RANGE_MIN || p->role == RF_ROLE_RANGE_MAX;
+}
+
+static rf_status collect_params(rf_trainer *t)
+{
+    const bool learn_ranges = t->sim && t->sim->learned && t->o.encoding_learning_rate > 0.0;
+
+    RF_TRY(rf_params_collect(t->g, &t->params));
+    for (size_t i = 0; i < t->params.count; i++)
+        if (is_range(&t->params.items[i]) && !learn_ranges)
+            t->params.items[i].value->trainable = false;
+    return RF_OK;
+}
+
+/* Plans are made for one way of treating BN, so the feed is made anew when the statistics freeze. */
+static rf_status open_feed(rf_trainer *t)
+{
+    const bool frozen = t->o.freeze_bn_after >= 0 && t->at.epoch >= t->o.freeze_bn_after;
+    rf_feed_options options = {
+        .batch = t->o.batch,
+        .shuffle = !t->o.no_shuffle,
+        .augment = !t->o.no_augment,
+        /* The zeros behind a short batch of a fixed size would enter the batch statistics. */
+        .drop_last = rf_graph_fixed_batch(t->g) > 0,
+        .plan = { .mode = RF_MODE_TRAIN, .bn_frozen = frozen },
+    };
+
+    if (t->feed && t->feed_frozen == frozen)
+        return RF_OK;
+    rf_feed_free(t->feed);
+    t->feed = NULL;
+    t->feed_frozen = frozen;
+    return rf_feed_new(t->g, t->data, &options, &t->feed);
+}
+
+static rf_status count_steps(rf_trainer *t)
+{
+    const int64_t samples = rf_feed_samples(t->feed);
+
+    t->per_epoch = rf_feed_batches(t->feed);
+    /* One sample has no variance: with BN, a last batch of a single one is left out. */
+    if (t->has_bn && t->per_epoch > 1 && samples % t->o.batch == 1)
+        t->per_epoch--;
+    if (t->per_epoch < 1)
+        return rf_fail(t->ctx, RF_EDATA,
+                       "the data set '%s' has %lld samples, too few for one batch", t->data->spec,
+                       (long long)samples);
+    t->total = t->o.epochs > 0 ? t->o.epochs * t->per_epoch : t->o.steps;
+    if (t->o.steps > 0 && t->o.steps < t->total)
+        t->total = t->o.steps;
+    return RF_OK;
+}
+
+static rf_status prepare(rf_trainer *t, const rf_train_options *options)
+{
+    const rf_optimizer_rule *rule = NULL;
+    const int64_t fixed = rf_graph_fixed_batch(t->g);
+
+    RF_TRY(rf_train_options_resolve(t->ctx, options, &t->o));
+    if (fixed > 0)
+        t->o.batch = fixed;
+    RF_TRY(rf_schedule_parse(t->ctx, t->o.schedule, t->o.warmup, &t->schedule));
+    RF_TRY(rf_optimizer_rule_find(t->ctx, t->o.optimizer, &rule));
+    if (!rf_dataset_has_labels(t->data))
+        return rf_fail(t->ctx, RF_EARG, "the data set '%s' has no labels to train on",
+                       t->data->spec);
+    rf_use_threads(t->ctx);
+    t->has_bn = graph_has_bn(t->g);
+    RF_TRY(collect_params(t));
+    RF_TRY(rf_optimizer_init(&t->optimizer, t->ctx, rule, &t->params));
+    if (t->o.resume)
+        RF_TRY(rf_checkpoint_resume(t));
+    RF_TRY(open_feed(t));
+    return count_steps(t);
+}
+
+/* --- one step --- */
+
+static bool is_finite_view(const rf_view *v)
+{
+    const int64_t count = rf_view_count(v);
+
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(rf_view_f32(v)[i]))
+            return false;
+    return true;
+}
+
+/* First node whose output is still there and not finite; "" when it cannot be said. */
+static const char *first_bad_node(const rf_trainer *t, const rf_plan *plan)
+{
+    for
+        RF_GRAPH_EACH_NODE(n, t->g)
+        {
+            const rf_value *v = rf_node_output(n, 0);
+            const rf_view *view = v ? rf_plan_value(plan, v) : NULL;
+            if (view && view->data && view->dtype == RF_DTYPE_F32 && rf_view_is_dense(view) &&
+                !is_finite_view(view))
+                return n->name;
+        }
+    return "";
+}
+
+static rf_status fail_not_finite(const rf_trainer *t, const rf_plan *plan)
+{
+    const char *name = first_bad_node(t, plan);
+
+    return rf_fail(
+        t->ctx, RF_ENUMERIC,
+        "the loss of step %lld (epoch %lld) is not finite%s%s%s; try a lower learning rate than %g",
+        (long long)t->optimizer.step + 1, (long long)t->at.epoch + 1,
+        *name ? ": the first output that is not finite is that of node '" : "", name,
+        *name ? "'" : "", t->o.learning_rate);
+}
+
+static void update_params(rf_trainer *t, const rf_plan *plan)
+{
+    const double factor =
+        rf_schedule_factor(&t->schedule, t->optimizer.step, t->per_epoch, t->total);
+
+    rf_optimizer_begin(&t->optimizer);
+    for (size_t i = 0; i < t->params.count; i++) {
+        const rf_param *p = &t->params.items[i];
+        const rf_view *diff = p->value->trainable ? rf_plan_diff_param(plan, p->value) : NULL;
+        const rf_update hyper = {
+            .learning_rate =
+                factor * (is_range(p) ? t->o.encoding_learning_rate : t->o.learning_rate),
+            .momentum = t->o.momentum,
+            .weight_decay = p->role == RF_ROLE_WEIGHT ? t->o.weight_decay : 0.0,
+        };
+        if (diff && diff->data)
+            rf_optimizer_apply(&t->optimizer, (int)i, &hyper, rf_view_f32(diff));
+    }
+}
+
+static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
+{
+    const rf_loss_batch labels = { .labels = batch->labels,
+                                   .count = batch->count,
+                                   .first = t->at.batch * t->o.batch,
+                                   .smoothing = t->o.label_smoothing };
+    rf_loss_sums sums = { 0 };
+
+    RF_TRY(rf_plan_forward(plan));
+    RF_TRY(
+        rf_loss_add(t->ctx, rf_plan_output(plan, 0), &labels, rf_plan_diff_output(plan, 0), &sums));
+    if (!isfinite(sums.loss))
+        return fail_not_finite(t, plan);
+    RF_TRY(rf_plan_backward(plan));
+    update_params(t, plan);
+    if (t->optimizer.step == 1)
+        t->at.first_loss = rf_loss_mean(&sums);
+    t->at.sums.loss += sums.loss;
+    t->at.sums.samples += sums.samples;
+    t->at.sums.top1 += sums.top1;
+    t->at.last_loss = rf_loss_mean(&t->at.sums);
+    t->at.train_top1 = rf_loss_percent(t->at.sums.top1, t->at.sums.samples);
+    t->at.batch++;
+    t->images += sums.samples;
+    return RF_OK;
+}
+
+/* --- epochs --- */
+
+static void show_progress(rf_trainer *t)
+{
+    t->meter.progress.epoch = (int)t->at.epoch + 1;
+    t->meter.progress.epochs = (int)((t->total + t->per_epoch - 1) / t->per_epoch);
+    t->meter.progress.loss = t->at.last_loss;
+    t->meter.progress.top1 = t->at.train_top1;
+    rf_meter_update(&t->meter, t->images, t->images);
+}
+
+static rf_status run_batches(rf_trainer *t)
+{
+    RF_TRY(rf_feed_start(t->feed, t->at.epoch, t->at.batch));
+    while (t->at.batch < t->per_epoch && t->optimizer.step < t->total) {
+        rf_plan *plan = NULL;
+        rf_batch batch;
+        RF_TRY(rf_check_interrupt(t->ctx));
+        RF_TRY(rf_feed_next(t->feed, &plan, &batch));
+        if (batch.count == 0)
+            return rf_fail(t->ctx, RF_EINTERNAL, "the epoch ended after %lld of %lld batches",
+                           (long long)t->at.batch, (long long)t->per_epoch);
+        RF_TRY(train_step(t, plan, &batch));
+        show_progress(t);
+        if (t->o.checkpoint && t->o.checkpoint_every > 0 &&
+            t->optimizer.step % t->o.checkpoint_every == 0 && t->at.batch < t->per_epoch)
+            RF_TRY(rf_checkpoint_write(t));
+    }
+    return RF_OK;
+}
+
+static void log_epoch(const rf_trainer *t, int64_t epoch)
+{
+    char validation[128] = "";
+
+    if (t->o.validation)
+        snprintf(validation, sizeof validation, ", validation top-1 %.2f %%, loss %.4f",
+                 t->validation.top1, t->validation.loss);
+    rf_log(t->ctx, RF_LOG_INFO, "epoch %lld/%lld: loss %.4f, top-1 %.2f %%%s, %.1f img/s",
+           (long long)epoch, (long long)((t->total + t->per_epoch - 1) / t->per_epoch),
+           t->at.last_loss, t->at.train_top1, validation,
+           t->train_seconds > 0.0 ? (double)t->images / t->train_seconds : 0.0);
+}
+
+static rf_status end_epoch(rf_trainer *t)
+{
+    const int64_t epoch = t->at.epoch + 1;
+
+    if (t->at.batch == t->per_epoch) {
+        t->at.epoch++;
+        t->at.batch = 0;
+        t->at.sums = (rf_loss_sums){ 0 };
+    }
+    /* Before the validation, so that nothing learned is lost when that is interrupted. */
+    if (t->o.checkpoint)
+        RF_TRY(rf_checkpoint_write(t));
+    if (t->o.validation)
+        RF_TRY(rf_evaluate(t->g, t->o.validation, t->o.batch, &t->validation));
+    log_epoch(t, epoch);
+    return RF_OK;
+}
+
+static rf_status run_epochs(rf_trainer *t)
+{
+    const int64_t steps = t->total - t->optimizer.step;
+    const int64_t images = steps > 0 ? steps * rf_feed_samples(t->feed) / t->per_epoch : 0;
+
+    rf_meter_start(&t->meter, t->ctx, "train", "img", images);
+    while (t->optimizer.step < t->total) {
+        RF_TRY(open_feed(t));
+        const double start = rf_clock_seconds();
+        const rf_status st = run_batches(t);
+        t->train_seconds += rf_clock_seconds() - start;
+        RF_TRY(st);
+        RF_TRY(end_epoch(t));
+    }
+    /* A resumed run that was complete already. */
+    if (t->o.validation && t->validation.samples == 0)
+        return rf_evaluate(t->g, t->o.validation, t->o.batch, &t->validation);
+    return RF_OK;
+}
+
+/* --- the whole run --- */
+
+/* What was learned stays whatever ended the run, so it has to reach the file. */
+static void touch_values(rf_trainer *t)
+{
+    for (size_t i = 0; i < t->params.count; i++)
+        rf_value_touch(t->params.items[i].value);
+}
+
+static rf_status stop_interrupted(rf_trainer *t)
+{
+    rf_clear_interrupt(t->ctx);
+    rf_log(t->ctx, RF_LOG_WARNING, "training was interrupted after step %lld",
+           (long long)t->optimizer.step);
+    return t->o.checkpoint ? rf_checkpoint_write(t) : RF_OK;
+}
+
+static void report(const rf_trainer *t, bool interrupted, rf_training *out)
+{
+    *out = (rf_training){
+        .epochs = t->at.epoch,
+        .steps = t->optimizer.step,
+        .first_loss = t->at.first_loss,
+        .last_loss = t->at.last_loss,
+        .train_top1 = t->at.train_top1,
+        .validation = t->validation,
+        .seconds = rf_meter_seconds(&t->meter),
+        .img_per_s = t->train_seconds > 0.0 ? (double)t->images / t->train_seconds : 0.0,
+        .interrupted = interrupted,
+    };
+}
+
+static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
+                       const rf_train_options *options, rf_training *out)
+{
+    rf_trainer t = { .ctx = g->ctx, .g = g, .sim = sim, .data = data };
+    bool interrupted = false;
+    rf_status st = prepare(&t, options);
+
+    if (!st) {
+        st = run_epochs(&t);
+        interrupted = st == RF_EINTERRUPTED;
+        if (interrupted)
+            st = stop_interrupted(&t);
+        touch_values(&t);
+    }
+    if (!st && out)
+        report(&t, interrupted, out);
+    rf_feed_free(t.feed);
+    rf_optimizer_release(&t.optimizer);
+    RF_VEC_RELEASE(t.ctx, &t.params);
+    return st;
+}
+
+rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
+                         const rf_train_options *options, rf_training *out)
+{
+    return train(graph, NULL, dataset, options, out);
+}
+
+rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_options *options,
+                       rf_training *out)
+{
+    RF_TRY(rf_sim_need_state(sim, RF_STATE_CALIBRATED, "training"));
+    if (sim->state == RF_STATE_FOLDED)
+        return rf_fail(sim->ctx, RF_ESTATE,
+                       "the simulation is folded: its BN layers are gone; train before folding");
+    RF_TRY(train(sim->graph, sim, dataset, options, out));
+    sim->state = RF_STATE_TRAINED;
+    return RF_OK;
+}
