@@ -7,7 +7,12 @@
 
 #include "quant/qparams.h"
 
-typedef enum rf_scheme { RF_SCHEME_TF, RF_SCHEME_TF_ENHANCED, RF_SCHEME_PERCENTILE, RF_SCHEME_MSE } rf_scheme;
+typedef enum rf_scheme {
+    RF_SCHEME_TF,
+    RF_SCHEME_TF_ENHANCED,
+    RF_SCHEME_PERCENTILE,
+    RF_SCHEME_MSE
+} rf_scheme;
 
 typedef struct rf_analyzer rf_analyzer;
 

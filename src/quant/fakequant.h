@@ -14,20 +14,22 @@ typedef struct rf_qarray {
 } rf_qarray;
 
 /* dst may be src. NaN stays NaN. */
-void rf_fakequant_forward(const rf_qspec *spec, const rf_qarray *a, const float *scale, const int32_t *offset,
-                          const float *src, float *dst);
+void rf_fakequant_forward(const rf_qspec *spec, const rf_qarray *a, const float *scale,
+                          const int32_t *offset, const float *src, float *dst);
 /* Codes q as unsigned integers; bitwidth <= 8 (u8) or <= 16 (u16). NaN becomes code -offset (real 0). */
-void rf_quantize_u8(const rf_qspec *spec, const rf_qarray *a, const float *scale, const int32_t *offset,
-                    const float *src, uint8_t *dst);
-void rf_quantize_u16(const rf_qspec *spec, const rf_qarray *a, const float *scale, const int32_t *offset,
-                     const float *src, uint16_t *dst);
-void rf_dequantize_u8(const rf_qarray *a, const float *scale, const int32_t *offset, const uint8_t *src, float *dst);
+void rf_quantize_u8(const rf_qspec *spec, const rf_qarray *a, const float *scale,
+                    const int32_t *offset, const float *src, uint8_t *dst);
+void rf_quantize_u16(const rf_qspec *spec, const rf_qarray *a, const float *scale,
+                     const int32_t *offset, const float *src, uint16_t *dst);
+void rf_dequantize_u8(const rf_qarray *a, const float *scale, const int32_t *offset,
+                      const uint8_t *src, float *dst);
 
 /*
  * diff_src = diff_dst * mask; diff_min and diff_max are overwritten with the gradients of the stored ends.
  * diff_src may be diff_dst or NULL; diff_min, diff_max may both be NULL. Sums run in double in a fixed order.
  */
-void rf_fakequant_backward(const rf_qspec *spec, const rf_qarray *a, const float *min, const float *max,
-                           const float *src, const float *diff_dst, float *diff_src, float *diff_min, float *diff_max);
+void rf_fakequant_backward(const rf_qspec *spec, const rf_qarray *a, const float *min,
+                           const float *max, const float *src, const float *diff_dst,
+                           float *diff_src, float *diff_min, float *diff_max);
 
 #endif

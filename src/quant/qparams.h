@@ -11,8 +11,8 @@
 /* How a quantizer rounds and what its gradient is. */
 typedef enum rf_grid {
     RF_GRID_LEARNED, /* v1 range learning: half to even on x/scale, then minus offset */
-    RF_GRID_STATIC,  /* v1 post-training (C++): clamp, then half away from zero on x/scale - offset */
-    RF_GRID_V2       /* AIMET v2: two independent ends, symmetric scale (max-min)/steps */
+    RF_GRID_STATIC, /* v1 post-training (C++): clamp, then half away from zero on x/scale - offset */
+    RF_GRID_V2      /* AIMET v2: two independent ends, symmetric scale (max-min)/steps */
 } rf_grid;
 
 /* What a quantizer is, apart from its range. */
@@ -37,7 +37,8 @@ rf_encoding rf_encoding_of_range(const rf_qspec *spec, double min, double max);
 /* Gate in place: min <= 0, max >= 0, max >= min + 1e-5. */
 void rf_gate(float *min, float *max);
 /* Scale and offset the quantizer runs with, from its stored ends, in float32 as AIMET computes them. */
-void rf_scale_offset(const rf_qspec *spec, float min, float max, float *scale_out, int32_t *offset_out);
+void rf_scale_offset(const rf_qspec *spec, float min, float max, float *scale_out,
+                     int32_t *offset_out);
 /* What is exported: v1 learned symmetric has min = stored min - scale; asymmetric ends are snapped to the grid. */
 rf_encoding rf_effective_encoding(const rf_qspec *spec, float min, float max);
 

@@ -1,0 +1,109 @@
+/* Range analyzers: gathering values, and the table of schemes. */
+#include "quant/analyzer_kind.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "base/context.h"
+
+static const rf_analyzer_kind *const kinds[] = {
+    [RF_SCHEME_TF] = &rf_analyzer_tf,
+    [RF_SCHEME_TF_ENHANCED] = &rf_analyzer_tf_enhanced,
+    [RF_SCHEME_PERCENTILE] = &rf_analyzer_percentile,
+    [RF_SCHEME_MSE] = &rf_analyzer_mse,
+};
+
+rf_status rf_analyzer_new(rf_context *ctx, rf_scheme scheme, double percentile, rf_analyzer **out)
+{
+    if (scheme == RF_SCHEME_PERCENTILE && !(percentile >= 90.0 && percentile <= 100.0))
+        return rf_fail(ctx, RF_EARG, "percentile %g: expected a number from 90 to 100", percentile);
+    rf_analyzer *a = rf_calloc(ctx, 1, sizeof *a);
+    if (!a)
+        return RF_ENOMEM;
+    a->ctx = ctx;
+    a->kind = kinds[scheme];
+    a->percentile = percentile;
+    a->min = DBL_MAX;
+    a->max = -DBL_MAX;
+    if (a->kind->needs_histogram) {
+        a->histogram = rf_calloc(ctx, 1, sizeof *a->histogram);
+        if (!a->histogram) {
+            rf_free(ctx, a);
+            return RF_ENOMEM;
+        }
+    }
+    *out = a;
+    return RF_OK;
+}
+
+void rf_analyzer_free(rf_analyzer *a)
+{
+    if (!a)
+        return;
+    rf_free(a->ctx, a->histogram);
+    rf_free(a->ctx, a);
+}
+
+RF_MULTIARCH static void gather(const float *values, int64_t count, int64_t stride, rf_analyzer *a)
+{
+    float min = FLT_MAX, max = -FLT_MAX;
+    int64_t finite = 0, nans = 0;
+#pragma omp simd reduction(min : min) reduction(max : max) reduction(+ : finite, nans)
+    for (int64_t i = 0; i < count; i++) {
+        const float x = values[i * stride];
+        const bool is_finite = x >= -FLT_MAX && x <= FLT_MAX;
+        const float low = is_finite ? x : FLT_MAX, high = is_finite ? x : -FLT_MAX;
+        min = low < min ? low : min;
+        max = high > max ? high : max;
+        finite += is_finite;
+        nans += x != x;
+    }
+    a->finite += finite;
+    a->nans += nans;
+    if (finite > 0) {
+        a->min = fmin(a->min, (double)min);
+        a->max = fmax(a->max, (double)max);
+    }
+}
+
+void rf_analyzer_update(rf_analyzer *a, const float *values, int64_t count, int64_t stride)
+{
+    gather(values, count, stride, a);
+    if (a->histogram)
+        rf_histogram_update(a->histogram, values, count, stride);
+}
+
+bool rf_analyzer_has_data(const rf_analyzer *a)
+{
+    return a->finite > 0;
+}
+
+rf_status rf_analyzer_encoding(rf_analyzer *a, const rf_qspec *spec, rf_encoding *out)
+{
+    if (a->nans > 0)
+        return rf_fail(a->ctx, RF_ENUMERIC, "%lld values are NaN", (long long)a->nans);
+    if (a->finite == 0)
+        return rf_fail(a->ctx, RF_ENUMERIC, "no value is finite");
+    *out = a->kind->conclude(a, spec);
+    return RF_OK;
+}
+
+rf_encoding rf_encoding_of_zeros(int64_t steps)
+{
+    const double scale = 2.0 / (double)steps;
+    const double offset = floor(-1.0 / scale);
+    const double min = offset * scale;
+    return (rf_encoding){ min, min + (double)steps * scale, scale, (int64_t)offset };
+}
+
+void rf_histogram_filled(const rf_histogram *h, rf_filled_bins *out)
+{
+    out->count = 0;
+    for (int i = 0; i < RF_HISTOGRAM_BINS; i++) {
+        if (!(h->mass[i] > 0.0))
+            continue;
+        out->index[out->count] = i;
+        out->mass[out->count] = h->mass[i];
+        out->middle[out->count++] = h->left[0] + i * h->width + h->width / 2.0;
+    }
+}
