@@ -6,6 +6,9 @@
 
 #include "base/context.h"
 
+/* Wider ranges overflow float32 in the schemes' arithmetic. */
+#define LARGEST_WIDTH ((double)FLT_MAX / 16.0)
+
 static const rf_analyzer_kind *const kinds[] = {
     [RF_SCHEME_TF] = &rf_analyzer_tf,
     [RF_SCHEME_TF_ENHANCED] = &rf_analyzer_tf_enhanced,
@@ -84,6 +87,9 @@ rf_status rf_analyzer_encoding(rf_analyzer *a, const rf_qspec *spec, rf_encoding
         return rf_fail(a->ctx, RF_ENUMERIC, "%lld values are NaN", (long long)a->nans);
     if (a->finite == 0)
         return rf_fail(a->ctx, RF_ENUMERIC, "no value is finite");
+    if (a->max - a->min > LARGEST_WIDTH)
+        return rf_fail(a->ctx, RF_ENUMERIC, "values from %g to %g are beyond any sensible range",
+                       a->min, a->max);
     *out = a->kind->conclude(a, spec);
     return RF_OK;
 }

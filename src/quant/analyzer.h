@@ -22,7 +22,7 @@ void rf_analyzer_free(rf_analyzer *analyzer);
 /* One batch of values (each batch weighs the same in the histogram schemes). `stride` in elements. */
 void rf_analyzer_update(rf_analyzer *analyzer, const float *values, int64_t count, int64_t stride);
 bool rf_analyzer_has_data(const rf_analyzer *analyzer);
-/* RF_ENUMERIC when only NaN or infinite values were seen. */
+/* RF_ENUMERIC when a NaN, only infinite values or absurdly large ones were seen. The caller adds the tensor's name. */
 rf_status rf_analyzer_encoding(rf_analyzer *analyzer, const rf_qspec *spec, rf_encoding *out);
 
 #endif
