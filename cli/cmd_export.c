@@ -1,0 +1,52 @@
+/* refold export: plain ONNX, encodings and QDQ ONNX for a target. */
+#include "commands.h"
+#include "json_writer.h"
+#include "model_input.h"
+#include "output_path.h"
+#include "step_options.h"
+
+static void print_json(const rf_export_report *r)
+{
+    cli_json j = { 0 };
+    cli_json_document(&j, "export");
+    cli_json_array(&j, "files");
+    for (int i = 0; i < r->file_count; i++)
+        cli_json_text(&j, NULL, r->files[i]);
+    cli_json_end(&j);
+    cli_json_int(&j, "encoded", r->encoded);
+    cli_json_array(&j, "float");
+    for (int i = 0; i < r->float_count; i++)
+        cli_json_text(&j, NULL, r->float_tensors[i]);
+    cli_json_end(&j);
+    cli_json_end(&j);
+    cli_json_write(&j, stdout);
+    cli_json_release(&j);
+}
+
+static void print_text(const rf_export_report *r)
+{
+    for (int i = 0; i < r->file_count; i++)
+        printf("%s\n", r->files[i]);
+    printf("%lld tensors with an encoding, %d float\n", (long long)r->encoded, r->float_count);
+}
+
+int cmd_export(cli_session *s)
+{
+    const rf_export_options options = cli_export_options(s->options);
+    cli_model model = { 0 };
+    rf_export_report *report = NULL;
+    int code = cli_output_check_folder(s, s->options->output);
+    if (!code)
+        code = cli_model_load_sim(s, &model);
+    if (!code) {
+        const rf_status st = rf_export(model.sim, s->options->output, &options, &report);
+        code = st ? cli_fail(s, st) : 0;
+    }
+    if (!code && s->options->json)
+        print_json(report);
+    else if (!code)
+        print_text(report);
+    rf_export_report_free(report);
+    cli_model_release(&model);
+    return code;
+}

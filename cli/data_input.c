@@ -1,0 +1,50 @@
+/* From the options of the Data group to an open data set. */
+#include "data_input.h"
+
+#include <string.h>
+
+/* A model input of images says channels and size; -1 leaves them open. */
+static void take_input_size(const rf_graph *graph, rf_dataset_options *out)
+{
+    rf_port port;
+    if (rf_graph_input_count(graph) < 1 || rf_graph_input(graph, 0, &port) != RF_OK ||
+        port.rank != 4)
+        return;
+    out->channels = port.dims[1] > 0 ? port.dims[1] : 0;
+    out->height = port.dims[2] > 0 ? port.dims[2] : 0;
+    out->width = port.dims[3] > 0 ? port.dims[3] : 0;
+}
+
+static int take_reals(const cli_reals *from, float to[CLI_MAX_REALS])
+{
+    for (int i = 0; i < from->count; i++)
+        to[i] = (float)from->items[i];
+    return from->count;
+}
+
+int cli_data_open(cli_session *s, const char *spec, const rf_graph *graph, rf_dataset **out)
+{
+    const cli_options *o = s->options;
+    rf_dataset_options options = RF_DATASET_OPTIONS_INIT;
+    options.preset = o->preset;
+    options.resize = o->resize;
+    options.crop = o->crop;
+    options.scale = (float)o->scale;
+    options.mean_count = take_reals(&o->mean, options.mean);
+    options.std_count = take_reals(&o->std, options.std);
+    options.augment = o->augment;
+    options.input_nhwc = strcmp(o->input_layout, "nhwc") == 0;
+    take_input_size(graph, &options);
+    const rf_status st = rf_dataset_open(s->ctx, spec, &options, out);
+    return st ? cli_fail(s, st) : 0;
+}
+
+bool cli_data_augments(const cli_options *o)
+{
+    return o->augment && strcmp(o->augment, "none") != 0;
+}
+
+bool cli_data_is_arrays(const char *spec)
+{
+    return strncmp(spec, "npy:", 4) == 0 || strncmp(spec, "npz:", 4) == 0;
+}

@@ -1,0 +1,194 @@
+/* Where results go: checks before the work, and a folder that appears whole or not at all. */
+#include "output_path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "commands.h"
+
+static int out_of_memory(cli_session *s)
+{
+    return cli_error(s, CLI_EXIT_FAILED, "out of memory");
+}
+
+bool cli_path_exists(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0;
+}
+
+/* The folder that holds `path`, in new memory. */
+static char *folder_of(const char *path)
+{
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    return length > 0 ? strndup(path, length) : strdup(".");
+}
+
+static int check_parent(cli_session *s, const char *path)
+{
+    char *folder = folder_of(path);
+    struct stat info;
+    int code = 0;
+    if (!folder)
+        return out_of_memory(s);
+    if (stat(folder, &info) != 0)
+        code = cli_error(s, CLI_EXIT_FAILED, "cannot write '%s': folder '%s': %s", path, folder,
+                         strerror(errno));
+    else if (!S_ISDIR(info.st_mode))
+        code =
+            cli_error(s, CLI_EXIT_FAILED, "cannot write '%s': '%s' is not a folder", path, folder);
+    else if (access(folder, W_OK) != 0)
+        code = cli_error(s, CLI_EXIT_FAILED, "cannot write '%s': folder '%s': %s", path, folder,
+                         strerror(errno));
+    free(folder);
+    return code;
+}
+
+static bool is_model(const cli_session *s, const struct stat *info)
+{
+    struct stat model;
+    return s->options->operand && stat(s->options->operand, &model) == 0 &&
+           model.st_dev == info->st_dev && model.st_ino == info->st_ino;
+}
+
+int cli_output_check_file(cli_session *s, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode))
+            return cli_error(s, CLI_EXIT_FAILED,
+                             "output '%s' is a folder, expected the name of a file", path);
+        if (is_model(s, &info))
+            return cli_error(s, CLI_EXIT_FAILED,
+                             "output '%s' is the input itself, which is never modified", path);
+        if (!s->options->force)
+            return cli_error(s, CLI_EXIT_FAILED, "output '%s' exists; --force overwrites it", path);
+    }
+    return check_parent(s, path);
+}
+
+int cli_output_check_folder(cli_session *s, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return check_parent(s, path);
+    if (!S_ISDIR(info.st_mode))
+        return cli_error(s, CLI_EXIT_FAILED, "output '%s' is a file, expected a folder", path);
+    if (access(path, W_OK) != 0)
+        return cli_error(s, CLI_EXIT_FAILED, "cannot write into folder '%s': %s", path,
+                         strerror(errno));
+    return 0;
+}
+
+/* Next entry that is not "." or ".."; NULL at the end. */
+static const char *next_entry(DIR *folder)
+{
+    const struct dirent *entry;
+    while ((entry = readdir(folder))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return entry->d_name;
+    }
+    return NULL;
+}
+
+int cli_output_check_new_folder(cli_session *s, const char *path)
+{
+    const int code = cli_output_check_folder(s, path);
+    DIR *folder = code ? NULL : opendir(path);
+    if (!folder)
+        return code;
+    const bool empty = !next_entry(folder);
+    closedir(folder);
+    if (!empty && !s->options->force)
+        return cli_error(s, CLI_EXIT_FAILED,
+                         "output folder '%s' is not empty; --force overwrites its files", path);
+    return check_parent(s, path);
+}
+
+char *cli_path_join(const char *folder, const char *name)
+{
+    const size_t size = strlen(folder) + strlen(name) + 2;
+    const char *between = *folder && folder[strlen(folder) - 1] == '/' ? "" : "/";
+    char *path = malloc(size);
+    if (path)
+        snprintf(path, size, "%s%s%s", folder, between, name);
+    return path;
+}
+
+int cli_folder_begin(cli_session *s, const char *path, char **temporary_out)
+{
+    static const char suffix[] = ".partial-XXXXXX";
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    char *temporary = malloc(length + sizeof suffix);
+    if (!temporary)
+        return out_of_memory(s);
+    memcpy(temporary, path, length);
+    memcpy(temporary + length, suffix, sizeof suffix);
+    if (!mkdtemp(temporary)) {
+        const int code = cli_error(s, CLI_EXIT_FAILED, "cannot make a folder beside '%s': %s", path,
+                                   strerror(errno));
+        free(temporary);
+        return code;
+    }
+    *temporary_out = temporary;
+    return 0;
+}
+
+/* Both are folders of plain files. */
+static int move_files(cli_session *s, const char *from, const char *to)
+{
+    int code = 0;
+    DIR *folder = opendir(from);
+    if (!folder)
+        return cli_error(s, CLI_EXIT_FAILED, "cannot read folder '%s': %s", from, strerror(errno));
+    const char *name;
+    while (!code && (name = next_entry(folder))) {
+        char *source = cli_path_join(from, name), *target = cli_path_join(to, name);
+        if (!source || !target)
+            code = out_of_memory(s);
+        else if (rename(source, target) != 0)
+            code = cli_error(s, CLI_EXIT_FAILED, "cannot write '%s': %s", target, strerror(errno));
+        free(source);
+        free(target);
+    }
+    closedir(folder);
+    return code;
+}
+
+int cli_folder_commit(cli_session *s, char *temporary, const char *path)
+{
+    int code = 0;
+    const mode_t mask = umask(0);
+    umask(mask);
+    if (chmod(temporary, 0777 & ~mask) != 0 || rename(temporary, path) != 0)
+        code = move_files(s, temporary, path);
+    cli_folder_abort(temporary);
+    return code;
+}
+
+void cli_folder_abort(char *temporary)
+{
+    DIR *folder = temporary ? opendir(temporary) : NULL;
+    const char *name;
+    while (folder && (name = next_entry(folder))) {
+        char *path = cli_path_join(temporary, name);
+        if (path)
+            unlink(path);
+        free(path);
+    }
+    if (folder)
+        closedir(folder);
+    if (temporary)
+        rmdir(temporary);
+    free(temporary);
+}
