@@ -1,4 +1,4 @@
-/* What the editing files of this room share: linking uses, owning tensors. Nobody outside includes it. */
+/* What the editing files of this room share: linking uses, owning tensors. The readers in formats/ use it too. */
 #ifndef RF_GRAPH_EDIT_H
 #define RF_GRAPH_EDIT_H
 

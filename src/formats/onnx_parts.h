@@ -1,0 +1,72 @@
+/* What the files of the ONNX reader and writer share; nobody outside this room includes it. */
+#ifndef RF_FORMATS_ONNX_PARTS_H
+#define RF_FORMATS_ONNX_PARTS_H
+
+#include <onnx.pb-c.h>
+
+#include "graph/graph.h"
+
+/* Element types that ONNX knows: name, number, and the dtype that holds them (where `held`). */
+#define RF_ONNX_INT4 22
+#define RF_ONNX_UINT4 21
+typedef struct rf_onnx_type {
+    int number;
+    const char *name;
+    bool held;      /* refold computes with it or carries it as a constant */
+    rf_dtype dtype; /* int4 and uint4 lie unpacked in int8 and uint8 */
+} rf_onnx_type;
+const rf_onnx_type *rf_onnx_type_find(int number); /* NULL: unknown to us */
+const char *rf_onnx_type_name(int number);         /* "FLOAT", ...; "unknown" */
+int rf_onnx_type_of(rf_dtype dtype);
+/* `declared` (0: none) when it is a number, else that of dtype. */
+int rf_onnx_type_of_value(const rf_value *v);
+
+/* Where the bytes are from; for external data. */
+typedef struct rf_onnx_source {
+    rf_context *ctx;
+    const char *folder; /* NULL: external data is refused */
+} rf_onnx_source;
+
+/* Wire format, lengths, nesting, UTF-8: after this, unpacking fails only for lack of memory. Names the byte. */
+rf_status rf_onnx_scan(rf_context *ctx, const uint8_t *bytes, size_t size);
+
+/* The unpacked model, counted: graphs made from one file share it. */
+typedef struct rf_onnx_origin rf_onnx_origin;
+rf_status rf_onnx_origin_unpack(rf_context *ctx, const uint8_t *bytes, size_t size, rf_onnx_origin **out);
+void rf_onnx_origin_retain(void *origin);
+void rf_onnx_origin_release(void *origin); /* accepts NULL */
+Onnx__ModelProto *rf_onnx_origin_model(const rf_onnx_origin *origin);
+/* The tensor's bytes were copied to where they are used; give those of the message back. */
+void rf_onnx_origin_drop_raw(rf_onnx_origin *origin, Onnx__TensorProto *tensor);
+
+/* dtype, shape, onnx_type of a ValueInfoProto's type; RF_EUNSUPPORTED for what is no tensor. `what` appears in messages. */
+rf_status rf_onnx_decode_type(rf_context *ctx, const Onnx__TypeProto *type, const char *what, const char *name,
+                              rf_value *out);
+
+/* *out stays NULL, with RF_OK, for types that are only kept for writing. */
+rf_status rf_onnx_decode_tensor(const rf_onnx_source *source, const Onnx__TensorProto *proto, const char *name,
+                                rf_tensor **out);
+/* Message for t in `arena`; numbers are borrowed from t. `name` may be NULL. */
+Onnx__TensorProto *rf_onnx_encode_tensor(rf_arena *arena, const rf_tensor *t, int onnx_type, const char *name);
+/* `size` bytes at `offset` of a file below source->folder, read into new memory (rf_free). */
+rf_status rf_external_data_read(const rf_onnx_source *source, const Onnx__TensorProto *proto, const char *name,
+                                size_t size, uint8_t **out);
+
+rf_status rf_onnx_decode_attr(const rf_onnx_source *source, rf_graph *g, rf_node *n, const Onnx__AttributeProto *proto);
+/* A Constant node's tensor, from `value` or any of the other forms. The attribute becomes `value`; it is written back as it
+ * was read as long as nothing changes it. */
+rf_status rf_onnx_decode_constant(rf_graph *g, rf_node *n);
+Onnx__AttributeProto *rf_onnx_encode_attr(rf_arena *arena, const rf_attr *attr);
+
+/* Fill g from the model, as it stands. */
+rf_status rf_onnx_build(const rf_onnx_source *source, rf_onnx_origin *origin, rf_graph *g);
+/* BatchNormalization and Dropout in training form become inference form. */
+rf_status rf_onnx_normalize(rf_graph *g);
+
+/* protobuf-c's messages have no const; packing only reads. */
+static inline void *rf_unconst(const void *p)
+{
+    return (void *)(uintptr_t)p;
+}
+
+#endif
