@@ -8,15 +8,16 @@
 #include "data/dataset.h"
 
 typedef struct rf_loader_options {
-    int64_t batch;       /* >= 1 */
-    int64_t limit;       /* samples an epoch at most; 0: all */
+    int64_t batch; /* >= 1 */
+    int64_t limit; /* samples an epoch at most; 0: all */
     bool shuffle, augment;
-    bool drop_last;      /* leave out a last short batch */
-    int threads;         /* prefetching threads; 0: the context's */
-    int input_count;     /* of the model; arrays deliver as many */
+    bool drop_last;                 /* leave out a last short batch */
+    int threads;                    /* prefetching threads; 0: the context's */
+    int input_count;                /* of the model; arrays deliver as many */
     const char *const *input_names; /* the model's, to find npz arrays */
-    const rf_shape *sample_shapes; /* [input_count] channels first, as the model takes them (no batch dim); checked against the data */
-    bool channels_last;  /* lay samples of rank 3 and more out as [spatial..., c] */
+    const rf_shape *
+        sample_shapes; /* [input_count] channels first, as the model takes them (no batch dim); checked against the data */
+    bool channels_last; /* lay samples of rank 3 and more out as [spatial..., c] */
 } rf_loader_options;
 
 typedef struct rf_loader rf_loader;
@@ -29,7 +30,8 @@ typedef struct rf_batch {
     double waited;              /* seconds this call waited for data */
 } rf_batch;
 
-rf_status rf_loader_new(rf_context *ctx, const rf_dataset *dataset, const rf_loader_options *options, rf_loader **out);
+rf_status rf_loader_new(rf_context *ctx, const rf_dataset *dataset,
+                        const rf_loader_options *options, rf_loader **out);
 void rf_loader_free(rf_loader *loader);
 int64_t rf_loader_batches(const rf_loader *loader); /* an epoch */
 /* Begin epoch `epoch` (any number; it seeds the order) at batch `first`. */
