@@ -1,0 +1,42 @@
+# refold: `make` builds build/refold, `make demo` shows it at work, `make check` runs every test.
+# Each installs what is missing first (tools/packages.txt). Meson does the building.
+
+BUILD ?= build
+PREFIX ?= /usr/local
+# A test that takes longer has hung; the slow ones say so to Meson themselves.
+TEST_TIMEOUT ?= 2
+
+.PHONY: all setup demo check check-sanitize install format clean
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+setup:
+	@tools/setup.sh
+
+$(BUILD)/build.ninja: | setup
+	@meson setup $(BUILD) --prefix $(PREFIX)
+
+demo: all
+	@test -n "$(NO_TARGET)" || tools/setup.sh target
+	@NO_TARGET="$(NO_TARGET)" demo/demo.sh $(BUILD)/refold
+
+check: all
+	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --timeout-multiplier $(TEST_TIMEOUT)
+
+# The same tests with the address and undefined-behaviour sanitizers, in a build folder of its own.
+check-sanitize: setup
+	@test -f build-sanitize/build.ninja || meson setup build-sanitize -Db_sanitize=address,undefined \
+	    -Db_lundef=false --buildtype=debugoptimized
+	@ninja -C build-sanitize
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C build-sanitize --no-rebuild --print-errorlogs \
+	    --timeout-multiplier 10
+
+install: all
+	@meson install -C $(BUILD) --no-rebuild
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD) build-sanitize demo/out
