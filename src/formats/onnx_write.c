@@ -16,6 +16,7 @@ typedef struct writer {
     rf_arena arena;
     const Onnx__ModelProto *old; /* NULL: the graph was not read from a file */
     rf_map infos;                /* name -> ValueInfoProto of old */
+    rf_map made;                 /* name -> NodeProto of old that makes it */
     Onnx__ModelProto model;
     Onnx__GraphProto graph;
 } writer;
@@ -95,6 +96,9 @@ static rf_status index_old(writer *w)
     if (!w->old)
         return RF_OK;
     const Onnx__GraphProto *graph = w->old->graph;
+    for (size_t i = 0; i < graph->n_node; i++)
+        for (size_t k = 0; k < graph->node[i]->n_output; k++)
+            RF_TRY(rf_map_put(&w->made, graph->node[i]->output[k], graph->node[i]));
     RF_TRY(index_infos(w, graph->n_value_info, graph->value_info));
     RF_TRY(index_infos(w, graph->n_input, graph->input));
     return index_infos(w, graph->n_output, graph->output);
@@ -280,6 +284,12 @@ static rf_status encode_outputs(writer *w)
     return RF_OK;
 }
 
+/* Tensors that are gone lose their line; lines about tensors that never were stay, as all that is not ours. */
+static bool is_gone(const writer *w, const char *name)
+{
+    return name && rf_map_find(&w->made, name) && !rf_graph_find_value(w->g, name);
+}
+
 static rf_status encode_value_info(writer *w)
 {
     const Onnx__GraphProto *old = w->old ? w->old->graph : NULL;
@@ -290,8 +300,7 @@ static rf_status encode_value_info(writer *w)
     if (!list)
         return RF_ENOMEM;
     for (size_t i = 0; i < old->n_value_info; i++) {
-        const char *name = old->value_info[i]->name;
-        if (name && rf_graph_find_value(w->g, name))
+        if (!is_gone(w, old->value_info[i]->name))
             list[count++] = old->value_info[i];
     }
     w->graph.n_value_info = count;
@@ -436,10 +445,12 @@ rf_status rf_onnx_encode(const rf_graph *g, void **bytes_out, size_t *size_out)
     writer w = { .g = g, .old = g->origin ? rf_onnx_origin_model(g->origin) : NULL };
     rf_arena_init(&w.arena, g->ctx);
     rf_map_init(&w.infos, g->ctx);
+    rf_map_init(&w.made, g->ctx);
     rf_status st = encode_all(&w);
     if (!st)
         st = pack(&w, bytes_out, size_out);
     rf_map_release(&w.infos);
+    rf_map_release(&w.made);
     rf_arena_release(&w.arena);
     return st;
 }
