@@ -137,7 +137,7 @@ const cli_group cli_group_data = {
           .help = "flip,crop:P or none, in training and re-estimation: mirror; pad P black pixels "
                   "and cut "
                   "the old size at random",
-          .shown = "the preset's",
+          .shown = "none",
           FIELD(augment) },
         { .name = "input-layout",
           .kind = CLI_CHOICE,

@@ -205,11 +205,13 @@ int cli_error(cli_session *s, int exit_code, const char *format, ...)
 int cli_usage_error(const cli_command *command, const char *format, ...)
 {
     FORMAT(text, format);
+    const size_t length = strlen(text);
+    const char *see = length && text[length - 1] == '?' ? " See" : "; see";
     if (command)
-        fprintf(stderr, "refold %s: error: %s; see 'refold %s --help'\n", command->name, text,
+        fprintf(stderr, "refold %s: error: %s%s 'refold %s --help'\n", command->name, text, see,
                 command->name);
     else
-        fprintf(stderr, "refold: error: %s; see 'refold help'\n", text);
+        fprintf(stderr, "refold: error: %s%s 'refold help'\n", text, see);
     return CLI_EXIT_USAGE;
 }
 
