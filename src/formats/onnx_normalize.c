@@ -60,14 +60,12 @@ static rf_status normalize_dropout(rf_graph *g, rf_node *n)
 
 rf_status rf_onnx_normalize(rf_graph *g)
 {
-    for
-        RF_GRAPH_EACH_NODE(n, g)
-        {
-            if (rf_node_is(n, "BatchNormalization"))
-                RF_TRY(normalize_bn(g, n));
-            else if (rf_node_is(n, "Dropout"))
-                RF_TRY(normalize_dropout(g, n));
-        }
+    for (rf_node *n = g->first; n; n = n->next) {
+        if (rf_node_is(n, "BatchNormalization"))
+            RF_TRY(normalize_bn(g, n));
+        else if (rf_node_is(n, "Dropout"))
+            RF_TRY(normalize_dropout(g, n));
+    }
     rf_graph_remove_values(g, leads_nowhere);
     return RF_OK;
 }
