@@ -13,6 +13,13 @@
  */
 typedef void (*rf_row_fn)(float *const *p, int64_t n, const void *user);
 
+/* NaN stays NaN, which fminf and fmaxf would lose. */
+static inline float rf_clamp(float x, float low, float high)
+{
+    const float above = x < low ? low : x;
+    return above > high ? high : above;
+}
+
 /* views[0] = fn(views[1...]), which are stretched to its dims. */
 void rf_rows(const rf_view *const *views, int operands, rf_row_fn fn, const void *user);
 

@@ -1,0 +1,208 @@
+/*
+ * BatchNormalization: y = (x - mean) / sqrt(var + epsilon) * scale + bias, a channel at a time. Opset 7 to 17, one output.
+ * Statistics are the running ones (inputs 3 and 4) or, in training and re-estimation, the batch's: the population
+ * variance normalizes, the unbiased one goes into the running variance (PyTorch's convention; docs/NUMERICS.md), with
+ * ONNX's momentum: running = momentum * running + (1 - momentum) * batch.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "kernels/batch_norm.h"
+#include "ops/op_util.h"
+#include "ops/params.h"
+
+/* What the last forward call left for backward and for re-estimation, and room for coefficients: [channels] each. */
+typedef struct bn_state {
+    int64_t rows, channels; /* a row is one pixel of one sample */
+    double epsilon, momentum;
+    double *mean, *var; /* that normalized: the batch's or the running ones */
+    double *sum_g, *sum_gx;
+    float *scale, *shift, *slope, *center;
+} bn_state;
+
+/* ------------------------------------------------------------------------------------ shapes --- */
+
+static rf_status infer(rf_inference *io)
+{
+    static const char *const names[] = { NULL, "scale", "bias", "mean", "variance" };
+    char text[RF_SHAPE_TEXT];
+    const rf_shape *x = &io->in[0].shape;
+    RF_TRY(rf_infer_float(io));
+    if (x->rank < 2)
+        return rf_infer_fail(io, RF_ESHAPE, "input is %s, expected [n, channels, ...]",
+                             rf_shape_text(x, text));
+    if (io->opset < 9 && !rf_attr_int(io->node, "spatial", 1))
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "statistics a pixel (spatial = 0) are not supported");
+    for (int i = 1; i < 5; i++) {
+        const rf_shape *v = &io->in[i].shape;
+        if (v->rank != 1 || v->dims[0] != x->dims[1])
+            return rf_infer_fail(io, RF_ESHAPE, "%s '%s' is %s, expected [%lld] for %lld channels",
+                                 names[i], io->node->inputs[i]->name, rf_shape_text(v, text),
+                                 (long long)x->dims[1], (long long)x->dims[1]);
+    }
+    return rf_infer_same(io);
+}
+
+static rf_status prepare(rf_step *s)
+{
+    const int64_t c = s->in[0].dims[1];
+    const size_t doubles = 4 * (size_t)c * sizeof(double), floats = 4 * (size_t)c * sizeof(float);
+    bn_state *state;
+    void *memory;
+    RF_TRY(rf_step_new_state(s, sizeof *state + doubles + floats, &memory));
+    state = memory;
+    state->channels = c;
+    state->rows = c ? rf_view_count(&s->in[0]) / c : 0;
+    state->epsilon = (double)rf_attr_float(s->node, "epsilon", 1e-5f);
+    state->momentum = (double)rf_attr_float(s->node, "momentum", 0.9f);
+    state->mean = (double *)(state + 1);
+    state->var = state->mean + c;
+    state->sum_g = state->var + c;
+    state->sum_gx = state->sum_g + c;
+    state->scale = (float *)(state->sum_gx + c);
+    state->shift = state->scale + c;
+    state->slope = state->shift + c;
+    state->center = state->slope + c;
+    s->scratch_bytes = rf_bn_scratch(c);
+    return RF_OK;
+}
+
+/* ----------------------------------------------------------------------------------- forward --- */
+
+static bool uses_batch(const rf_step *s)
+{
+    return s->mode == RF_MODE_BN_BATCH || (s->mode == RF_MODE_TRAIN && !s->bn_frozen);
+}
+
+static void update_running(const rf_step *s, const bn_state *b)
+{
+    float *mean = rf_view_f32(&s->in[3]), *var = rf_view_f32(&s->in[4]);
+    const double m = b->momentum, unbiased = (double)b->rows / (double)(b->rows - 1);
+    for (int64_t c = 0; c < b->channels; c++) {
+        mean[c] = (float)(m * (double)mean[c] + (1.0 - m) * b->mean[c]);
+        var[c] = (float)(m * (double)var[c] + (1.0 - m) * b->var[c] * unbiased);
+    }
+}
+
+static rf_status take_batch(rf_step *s, bn_state *b)
+{
+    if (b->rows < 2)
+        return rf_step_fail(
+            s, RF_EDATA,
+            "batch statistics need more than one value per channel, this batch has %lld; use a "
+            "larger batch",
+            (long long)b->rows);
+    rf_bn_statistics(rf_view_f32(&s->in[0]), b->rows, b->channels, b->mean, b->var, s->scratch);
+    if (s->mode == RF_MODE_TRAIN)
+        update_running(s, b);
+    return RF_OK;
+}
+
+static void take_running(const rf_step *s, bn_state *b)
+{
+    for (int64_t c = 0; c < b->channels; c++) {
+        b->mean[c] = (double)rf_view_f32(&s->in[3])[c];
+        b->var[c] = (double)rf_view_f32(&s->in[4])[c];
+    }
+}
+
+static double inverse_deviation(const bn_state *b, int64_t c)
+{
+    return 1.0 / sqrt(b->var[c] + b->epsilon);
+}
+
+static rf_status forward(rf_step *s)
+{
+    bn_state *b = s->state;
+    const float *gamma = rf_view_f32(&s->in[1]), *beta = rf_view_f32(&s->in[2]);
+    if (uses_batch(s))
+        RF_TRY(take_batch(s, b));
+    else
+        take_running(s, b);
+    for (int64_t c = 0; c < b->channels; c++) {
+        const double scale = (double)gamma[c] * inverse_deviation(b, c);
+        b->scale[c] = (float)scale;
+        b->shift[c] = (float)((double)beta[c] - b->mean[c] * scale);
+    }
+    rf_bn_normalize(rf_view_f32(&s->in[0]), b->rows, b->channels, b->scale, b->shift,
+                    rf_view_f32(&s->out[0]));
+    return RF_OK;
+}
+
+/* ---------------------------------------------------------------------------------- backward --- */
+
+/*
+ * With d = x - mean and r = 1 / sqrt(var + epsilon):
+ *     dscale = r * sum(g d)      dbias = sum(g)
+ *     dx = scale r (g - sum(g) / n - d r^2 sum(g d) / n)     where the batch's statistics normalized
+ *     dx = scale r g                                         where they are constants
+ */
+static void give_params(const rf_step *s, const bn_state *b)
+{
+    float *diff_scale = rf_view_f32(&s->diff_in[1]), *diff_bias = rf_view_f32(&s->diff_in[2]);
+    for (int64_t c = 0; c < b->channels; c++) {
+        if (diff_scale)
+            diff_scale[c] = (float)(b->sum_gx[c] * inverse_deviation(b, c));
+        if (diff_bias)
+            diff_bias[c] = (float)b->sum_g[c];
+    }
+}
+
+static void fill_coefficients(const rf_step *s, bn_state *b)
+{
+    const float *gamma = rf_view_f32(&s->in[1]);
+    const double n = (double)b->rows;
+    for (int64_t c = 0; c < b->channels; c++) {
+        const double r = inverse_deviation(b, c), scale = (double)gamma[c] * r;
+        b->scale[c] = (float)scale;
+        b->slope[c] = (float)(-scale * r * r * b->sum_gx[c] / n);
+        b->center[c] = (float)b->mean[c];
+        b->shift[c] = uses_batch(s) ? (float)(-scale * b->sum_g[c] / n) : 0.0f;
+    }
+}
+
+static rf_status backward(rf_step *s)
+{
+    bn_state *b = s->state;
+    const float *x = rf_view_f32(&s->in[0]), *g = rf_view_f32(&s->diff_out[0]);
+    float *diff_x = rf_view_f32(&s->diff_in[0]);
+    if (uses_batch(s) || s->diff_in[1].data || s->diff_in[2].data)
+        rf_bn_backward_sums(x, g, b->rows, b->channels, b->mean, b->sum_g, b->sum_gx, s->scratch);
+    give_params(s, b);
+    if (!diff_x)
+        return RF_OK;
+    fill_coefficients(s, b);
+    if (uses_batch(s))
+        rf_bn_backward_data(x, g, b->rows, b->channels, b->scale, b->center, b->slope, b->shift,
+                            diff_x);
+    else
+        rf_bn_normalize(g, b->rows, b->channels, b->scale, b->shift, diff_x);
+    return RF_OK;
+}
+
+void rf_bn_step_batch(const rf_step *s, rf_bn_batch *out)
+{
+    const bn_state *b = s->state;
+    *out =
+        (rf_bn_batch){ .channels = b->channels, .count = b->rows, .mean = b->mean, .var = b->var };
+}
+
+const rf_op rf_op_batch_normalization = {
+    .onnx_name = "BatchNormalization",
+    .since_opset = 7,
+    .min_in = 5,
+    .max_in = 5,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1, /* its scale is a vector: one quantizer for all of it, as AIMET has it */
+    .quant = RF_QUANT_OUTPUT,
+    .layout = RF_LAYOUT_NEED_CHANNELS_LAST,
+    .roles = { RF_ROLE_NONE, RF_ROLE_BN_SCALE, RF_ROLE_BN_BIAS, RF_ROLE_BN_MEAN, RF_ROLE_BN_VAR },
+    .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .infer = infer,
+    .prepare = prepare,
+    .forward = forward,
+    .backward = backward,
+    .release = rf_step_free_state,
+};

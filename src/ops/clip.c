@@ -1,0 +1,87 @@
+/*
+ * Clip: y = x within [min, max]; dx = dy where min < y < max, so nothing passes at the bounds (as PyTorch's ReLU6).
+ * Bounds are attributes before opset 11, inputs 1 and 2 since. Opset 6.
+ */
+#include <math.h>
+
+#include "ops/elementwise.h"
+
+typedef struct bounds {
+    float low, high;
+} bounds;
+
+static rf_status check_bound(const rf_inference *io, int i)
+{
+    if (i < io->in_count && io->in[i].present && rf_shape_product(&io->in[i].shape) != 1)
+        return rf_infer_fail(io, RF_EMODEL, "bound '%s' must be one number",
+                             io->node->inputs[i]->name);
+    return RF_OK;
+}
+
+static rf_status infer(rf_inference *io)
+{
+    RF_TRY(check_bound(io, 1));
+    RF_TRY(check_bound(io, 2));
+    return rf_unary_infer(io);
+}
+
+static float read_bound(const rf_step *s, int input, const char *attr, float fallback)
+{
+    if (input < s->in_count && s->in[input].data)
+        return rf_view_f32(&s->in[input])[0];
+    return rf_attr_float(s->node, attr, fallback);
+}
+
+static bounds read_bounds(const rf_step *s)
+{
+    return (bounds){ read_bound(s, 1, "min", -INFINITY), read_bound(s, 2, "max", INFINITY) };
+}
+
+RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
+{
+    float *y = p[0];
+    const float *x = p[1];
+    const bounds b = *(const bounds *)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = rf_clamp(x[i], b.low, b.high);
+}
+
+RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *user)
+{
+    float *dx = p[0];
+    const float *dy = p[1], *y = p[2];
+    const bounds b = *(const bounds *)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = (y[i] > b.low) & (y[i] < b.high) ? dy[i] : 0.0f;
+}
+
+static rf_status forward(rf_step *s)
+{
+    const bounds b = read_bounds(s);
+    return rf_unary_forward(s, forward_row, &b);
+}
+
+static rf_status backward(rf_step *s)
+{
+    const bounds b = read_bounds(s);
+    return rf_unary_backward(s, backward_row, &b);
+}
+
+const rf_op rf_op_clip = {
+    .onnx_name = "Clip",
+    .since_opset = 6,
+    .min_in = 1,
+    .max_in = 3,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1,
+    .quant = RF_QUANT_OUTPUT,
+    .layout = RF_LAYOUT_ANY,
+    .backward_needs = RF_NEEDS_OUT(0) | RF_NEEDS_IN(1) | RF_NEEDS_IN(2),
+    .in_place = true,
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,77 @@
+/*
+ * Conv over 1, 2 or 3 spatial axes: y[n, o, p] = bias[o] + sum over i, k of x[n, i, p stride + k dilation - pad] w[o, i, k],
+ * channels in groups. Opset 1.
+ */
+#include <stdio.h>
+
+#include "ops/conv_layer.h"
+
+static rf_status describe(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf_shape *w,
+                          rf_conv_shape *out)
+{
+    rf_window window;
+    *out = (rf_conv_shape){ .spatial = x->rank - 2 };
+    RF_TRY(rf_conv_groups(ctx, n, &out->groups));
+    RF_TRY(rf_window_read(ctx, n, x, w->dims + 2, &window));
+    out->n = x->dims[0];
+    out->ic = x->dims[1];
+    out->oc = w->dims[0];
+    if (out->ic % out->groups)
+        return rf_node_fail(ctx, n, RF_ESHAPE,
+                            "%lld input channels cannot be split into %lld groups",
+                            (long long)out->ic, (long long)out->groups);
+    if (w->dims[1] != out->ic / out->groups || out->oc % out->groups) {
+        char channels[24];
+        snprintf(channels, sizeof channels, "%lld", (long long)(out->ic / out->groups));
+        return rf_conv_weights_fail(ctx, n, w, out->groups == 1 ? "oc" : "groups * oc", channels,
+                                    out->ic, out->groups);
+    }
+    RF_TRY(rf_window_slide(ctx, n, &window));
+    for (int i = 0; i < window.spatial; i++) {
+        out->in[i] = window.in[i];
+        out->out[i] = window.out[i];
+        out->kernel[i] = window.kernel[i];
+        out->stride[i] = window.stride[i];
+        out->dilation[i] = window.dilation[i];
+        out->pad_begin[i] = window.pad_begin[i];
+        out->pad_end[i] = window.pad_end[i];
+    }
+    return RF_OK;
+}
+
+static rf_status infer(rf_inference *io)
+{
+    return rf_conv_infer(io, describe);
+}
+
+static rf_status prepare(rf_step *s)
+{
+    return rf_conv_prepare(s, describe);
+}
+
+/* Every output element takes one multiply-add for each weight of its channel. */
+static int64_t macs(const rf_step *s)
+{
+    return rf_view_count(&s->out[0]) * (rf_view_count(&s->in[1]) / s->in[1].dims[0]);
+}
+
+const rf_op rf_op_conv = {
+    .onnx_name = "Conv",
+    .since_opset = 1,
+    .min_in = 2,
+    .max_in = 3,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = 0,
+    .quant = RF_QUANT_OUTPUT,
+    .layout = RF_LAYOUT_NEED_CHANNELS_LAST,
+    .roles = { RF_ROLE_NONE, RF_ROLE_WEIGHT, RF_ROLE_BIAS },
+    .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .takes_codes = true,
+    .infer = infer,
+    .prepare = prepare,
+    .forward = rf_conv_forward,
+    .backward = rf_conv_backward,
+    .release = rf_conv_release,
+    .macs = macs,
+};

@@ -1,0 +1,34 @@
+/* Floor: the largest integer not above x; no gradient. Opset 6. */
+#include <math.h>
+
+#include "ops/elementwise.h"
+
+RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
+{
+    float *y = p[0];
+    const float *x = p[1];
+    (void)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = floorf(x[i]);
+}
+
+static rf_status forward(rf_step *s)
+{
+    return rf_unary_forward(s, forward_row, NULL);
+}
+
+const rf_op rf_op_floor = {
+    .onnx_name = "Floor",
+    .since_opset = 6,
+    .min_in = 1,
+    .max_in = 1,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1,
+    .quant = RF_QUANT_OUTPUT,
+    .layout = RF_LAYOUT_ANY,
+    .in_place = true,
+    .infer = rf_unary_infer,
+    .forward = forward,
+};

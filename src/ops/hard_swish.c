@@ -1,0 +1,48 @@
+/* HardSwish: y = x * relu6(x + 3) / 6; dx = dy * (2 x + 3) / 6 within (-3, 3). Opset 14. */
+#include "ops/elementwise.h"
+
+RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
+{
+    float *y = p[0];
+    const float *x = p[1];
+    (void)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i] * rf_clamp(x[i] / 6.0f + 0.5f, 0.0f, 1.0f);
+}
+
+RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *user)
+{
+    float *dx = p[0];
+    const float *dy = p[1], *x = p[2];
+    (void)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = x[i] <= -3.0f ? 0.0f : x[i] >= 3.0f ? dy[i] : dy[i] * (x[i] / 3.0f + 0.5f);
+}
+
+static rf_status forward(rf_step *s)
+{
+    return rf_unary_forward(s, forward_row, NULL);
+}
+
+static rf_status backward(rf_step *s)
+{
+    return rf_unary_backward(s, backward_row, NULL);
+}
+
+const rf_op rf_op_hard_swish = {
+    .onnx_name = "HardSwish",
+    .since_opset = 14,
+    .min_in = 1,
+    .max_in = 1,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1,
+    .quant = RF_QUANT_OUTPUT,
+    .layout = RF_LAYOUT_ANY,
+    .backward_needs = RF_NEEDS_IN(0),
+    .infer = rf_unary_infer,
+    .forward = forward,
+    .backward = backward,
+};

@@ -1,0 +1,51 @@
+/* Sigmoid: y = 1 / (1 + exp(-x)); dx = dy * y * (1 - y). Opset 6. */
+#include <math.h>
+
+#include "ops/elementwise.h"
+
+RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
+{
+    float *y = p[0];
+    const float *x = p[1];
+    (void)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        y[i] = 1.0f / (1.0f + expf(-x[i]));
+}
+
+RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *user)
+{
+    float *dx = p[0];
+    const float *dy = p[1], *y = p[2];
+    (void)user;
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++)
+        dx[i] = dy[i] * y[i] * (1.0f - y[i]);
+}
+
+static rf_status forward(rf_step *s)
+{
+    return rf_unary_forward(s, forward_row, NULL);
+}
+
+static rf_status backward(rf_step *s)
+{
+    return rf_unary_backward(s, backward_row, NULL);
+}
+
+const rf_op rf_op_sigmoid = {
+    .onnx_name = "Sigmoid",
+    .since_opset = 6,
+    .min_in = 1,
+    .max_in = 1,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1,
+    .quant = RF_QUANT_OUTPUT,
+    .layout = RF_LAYOUT_ANY,
+    .backward_needs = RF_NEEDS_OUT(0),
+    .in_place = true,
+    .infer = rf_unary_infer,
+    .forward = forward,
+    .backward = backward,
+};
