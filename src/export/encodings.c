@@ -115,8 +115,7 @@ rf_status rf_export_encodings(const rf_sim *sim, const char *version, char **out
         failed ? NULL : json_dumps(root, JSON_INDENT(4) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
     json_decref(root);
     if (!text)
-        return rf_fail(sim->ctx, RF_ENUMERIC,
-                       "encodings do not fit into JSON: a range is not finite, or memory ran out");
+        return rf_fail(sim->ctx, RF_ENOMEM, "out of memory while writing encodings as JSON");
     char *copy = rf_strdup(sim->ctx, text);
     free(text);
     if (!copy)

@@ -1,7 +1,7 @@
 /* rf_export: checks what is asked, builds every file in a temporary folder, re-reads it, and only then shows it. */
 #include "export/export.h"
 
-#include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -120,8 +120,25 @@ static rf_status check_targets(work *w, const char *dir)
     return RF_OK;
 }
 
+static rf_status check_ranges(const rf_sim *sim)
+{
+    for (size_t i = 0; i < sim->quantizers.count; i++) {
+        const rf_node *q = sim->quantizers.items[i];
+        for (int64_t c = 0; rf_quantizer_exports(q) && c < rf_quantizer_count(q); c++) {
+            const rf_encoding e = rf_export_encoding(q, c);
+            if (!isfinite(e.min) || !isfinite(e.max) || !(e.scale > 0.0))
+                return rf_fail(sim->ctx, RF_ENUMERIC,
+                               "tensor '%s': the range %g..%g of channel %lld cannot be exported; "
+                               "train with a lower --encoding-lr or calibrate again",
+                               rf_export_tensor_name(q), e.min, e.max, (long long)c);
+        }
+    }
+    return RF_OK;
+}
+
 static rf_status build(work *w)
 {
+    RF_TRY(check_ranges(w->sim));
     RF_TRY(rf_export_plain(w->sim, &w->plain));
     RF_TRY(rf_export_float_tensors(w->sim, w->plain, &w->floats));
     if (w->choice.encodings)

@@ -1,0 +1,302 @@
+/* Tests of QDQ graphs: the forms that targets expect, and numbers equal to the simulation's. */
+#include "small_net.h"
+#include "run_graph.h"
+
+#include "export/export.h"
+
+#define BATCH 8
+#define SAMPLE (3 * NET_SIZE * NET_SIZE)
+
+typedef struct fixture {
+    rf_context *ctx;
+    rf_graph *g, *plain, *qdq;
+    rf_sim *sim;
+    rf_export_choice choice;
+} fixture;
+
+static void start(fixture *f, int param_bw, int output_bw, const char *weights)
+{
+    const rf_export_options options = { .qdq_weights = weights };
+    *f = (fixture){ .ctx = test_context() };
+    f->g = net_build(f->ctx);
+    f->sim = net_simulate(f->g, param_bw, output_bw);
+    CHECK_OK(f->ctx, rf_export_choose(f->ctx, &options, &f->choice));
+    CHECK_OK(f->ctx, rf_export_plain(f->sim, &f->plain));
+}
+
+static void make_qdq(fixture *f)
+{
+    CHECK_OK(f->ctx, rf_export_qdq(f->sim, &f->choice, f->plain, &f->qdq));
+}
+
+static void stop(fixture *f)
+{
+    rf_graph_free(f->qdq);
+    rf_graph_free(f->plain);
+    rf_sim_free(f->sim);
+    rf_graph_free(f->g);
+    rf_context_free(f->ctx);
+}
+
+static rf_node *make_of(const rf_graph *g, const char *tensor)
+{
+    rf_value *v = rf_graph_find_value(g, tensor);
+    if (!v || !v->producer)
+        fail_msg("tensor '%s' is not made by a node", tensor);
+    return v->producer;
+}
+
+static rf_node *quantizer_of(const rf_sim *sim, const char *tensor)
+{
+    for (size_t i = 0; i < sim->quantizers.count; i++)
+        if (!strcmp(rf_export_tensor_name(sim->quantizers.items[i]), tensor))
+            return sim->quantizers.items[i];
+    fail_msg("no quantizer on '%s'", tensor);
+    return NULL;
+}
+
+static void weights_become_signed_codes_with_one_scale_a_channel(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    make_qdq(&f);
+    const rf_node *conv = make_of(f.qdq, "conv2");
+    assert_string_equal(conv->op_type, "Conv");
+    const rf_node *dequantize = conv->inputs[1]->producer;
+    assert_string_equal(dequantize->op_type, "DequantizeLinear");
+    assert_int_equal(rf_attr_int(dequantize, "axis", 1), 0);
+    const rf_tensor *codes = dequantize->inputs[0]->constant;
+    const rf_tensor *scale = dequantize->inputs[1]->constant;
+    const rf_tensor *zero = dequantize->inputs[2]->constant;
+    assert_int_equal(codes->dtype, RF_DTYPE_I8);
+    assert_int_equal(zero->dtype, RF_DTYPE_I8);
+    assert_int_equal(scale->count, 4);
+    const rf_value *plain = rf_graph_find_value(f.plain, "conv2.weight");
+    for (int64_t i = 0; i < codes->count; i++) {
+        const int64_t code = rf_tensor_get_i64(codes, i);
+        assert_in_range(code + 8, 0, 15);
+        assert_int_equal(rf_tensor_get_i64(zero, i / 9), 0);
+        const float real = (float)code * rf_tensor_f32(scale)[i / 9];
+        assert_true(real == rf_tensor_f32(plain->constant)[i]);
+    }
+    stop(&f);
+}
+
+static void plain_weights_are_what_the_simulation_multiplies_with(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    int64_t a_count = 0, b_count = 0;
+    /* with activation quantizers off, the two networks are the same */
+    for (size_t i = 0; i < f.sim->quantizers.count; i++)
+        if (!rf_quantizer_is_param(f.sim->quantizers.items[i]))
+            CHECK_OK(f.ctx,
+                     rf_node_set_int(f.sim->graph, f.sim->quantizers.items[i], "enabled", 0));
+    float *x = random_input(BATCH * SAMPLE, 3);
+    float *a = run_graph(f.ctx, f.sim->graph, x, BATCH, &a_count);
+    float *b = run_graph(f.ctx, f.plain, x, BATCH, &b_count);
+    assert_int_equal(a_count, b_count);
+    assert_memory_equal(a, b, (size_t)a_count * sizeof *a);
+    free(x);
+    free(a);
+    free(b);
+    stop(&f);
+}
+
+static void activations_become_uint8_with_the_offset_as_zero_point(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    make_qdq(&f);
+    const rf_node *q = quantizer_of(f.sim, "relu1");
+    const rf_qspec spec = rf_quantizer_spec(q);
+    float scale;
+    int32_t offset;
+    rf_scale_offset(&spec, *rf_quantizer_min(q), *rf_quantizer_max(q), &scale, &offset);
+    const rf_node *dequantize = make_of(f.qdq, "conv2")->inputs[0]->producer;
+    assert_string_equal(dequantize->op_type, "DequantizeLinear");
+    const rf_node *quantize = dequantize->inputs[0]->producer;
+    assert_string_equal(quantize->op_type, "QuantizeLinear");
+    assert_string_equal(quantize->inputs[0]->name, "relu1");
+    assert_true(rf_tensor_f32(quantize->inputs[1]->constant)[0] == scale);
+    assert_int_equal(quantize->inputs[2]->constant->dtype, RF_DTYPE_U8);
+    assert_int_equal(rf_tensor_get_i64(quantize->inputs[2]->constant, 0), -offset);
+    assert_int_equal(quantize->inputs[1]->constant->shape.rank, 0);
+    stop(&f);
+}
+
+static void a_bias_is_int32_on_the_scale_of_the_products(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    make_qdq(&f);
+    const rf_node *conv = make_of(f.qdq, "conv2");
+    const rf_node *bias = conv->inputs[2]->producer;
+    assert_string_equal(bias->op_type, "DequantizeLinear");
+    assert_int_equal(bias->inputs[0]->constant->dtype, RF_DTYPE_I32);
+    assert_int_equal(rf_attr_int(bias, "axis", 1), 0);
+    const float x_scale = rf_tensor_f32(conv->inputs[0]->producer->inputs[1]->constant)[0];
+    const float *w_scale = rf_tensor_f32(conv->inputs[1]->producer->inputs[1]->constant);
+    const float *real = rf_tensor_f32(rf_graph_find_value(f.g, "conv2.bias")->constant);
+    for (int64_t c = 0; c < 4; c++) {
+        const float scale = rf_tensor_f32(bias->inputs[1]->constant)[c];
+        assert_true(scale == x_scale * w_scale[c]);
+        const double back = (double)rf_tensor_get_i64(bias->inputs[0]->constant, c) * (double)scale;
+        assert_true(fabs(back - (double)real[c]) <= (double)scale * 0.500001);
+    }
+    stop(&f);
+}
+
+static void a_bias_stays_float_where_it_is_asked_for(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    f.choice.int32_bias = false;
+    make_qdq(&f);
+    assert_string_equal(make_of(f.qdq, "conv2")->inputs[2]->name, "conv2.bias");
+    assert_non_null(make_of(f.qdq, "conv2")->inputs[2]->constant);
+    stop(&f);
+}
+
+static void a_dead_channel_keeps_its_bias(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    rf_tensor *w = rf_graph_find_value(f.sim->graph, "conv2.weight")->constant;
+    for (int i = 0; i < 9; i++)
+        rf_tensor_f32(w)[i] = 0.0f;
+    rf_quantizer_max(quantizer_of(f.sim, "conv2.weight"))[0] = 1e-12f;
+    rf_quantizer_min(quantizer_of(f.sim, "conv2.weight"))[0] = -1e-12f;
+    rf_graph_free(f.plain);
+    CHECK_OK(f.ctx, rf_export_plain(f.sim, &f.plain));
+    make_qdq(&f);
+    const rf_node *bias = make_of(f.qdq, "conv2")->inputs[2]->producer;
+    assert_string_equal(bias->op_type, "DequantizeLinear");
+    const double back = (double)rf_tensor_get_i64(bias->inputs[0]->constant, 0) *
+                        (double)rf_tensor_f32(bias->inputs[1]->constant)[0];
+    CHECK_NEAR(back, rf_tensor_f32(rf_graph_find_value(f.g, "conv2.bias")->constant)[0], 1e-6);
+    stop(&f);
+}
+
+/* Biases on the integer grid move a sum by at most half a step of the products; that is one code at the end. */
+static void check_equal_runs(int param_bw, int output_bw, const char *weights)
+{
+    fixture f;
+    start(&f, param_bw, output_bw, weights);
+    make_qdq(&f);
+    float *x = random_input(BATCH * SAMPLE, 5);
+    int64_t a_count = 0, b_count = 0;
+    float *a = run_graph(f.ctx, f.sim->graph, x, BATCH, &a_count);
+    float *b = run_graph(f.ctx, f.qdq, x, BATCH, &b_count);
+    const rf_node *q = quantizer_of(f.sim, "logits");
+    const rf_qspec spec = rf_quantizer_spec(q);
+    float scale;
+    int32_t offset;
+    rf_scale_offset(&spec, *rf_quantizer_min(q), *rf_quantizer_max(q), &scale, &offset);
+    assert_int_equal(a_count, b_count);
+    for (int64_t i = 0; i < a_count; i++)
+        if (!(fabsf(a[i] - b[i]) <= 1.01f * scale))
+            fail_msg("output %d: %g in the simulation, %g in QDQ, one code is %g", (int)i,
+                     (double)a[i], (double)b[i], (double)scale);
+    free(x);
+    free(a);
+    free(b);
+    stop(&f);
+}
+
+static void the_qdq_graph_computes_what_the_simulation_does(void **state)
+{
+    (void)state;
+    check_equal_runs(8, 8, NULL);
+    check_equal_runs(4, 8, NULL);
+    check_equal_runs(2, 8, NULL);
+}
+
+static void activations_of_few_bits_are_cut_at_their_range(void **state)
+{
+    (void)state;
+    check_equal_runs(4, 4, NULL);
+    check_equal_runs(4, 6, NULL);
+    fixture f;
+    start(&f, 4, 4, NULL);
+    make_qdq(&f);
+    const rf_node *dequantize = make_of(f.qdq, "conv2")->inputs[0]->producer;
+    assert_string_equal(dequantize->inputs[0]->producer->inputs[0]->producer->op_type, "Clip");
+    stop(&f);
+}
+
+static void int4_weights_raise_the_operator_set(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, "int4");
+    make_qdq(&f);
+    const rf_node *dequantize = make_of(f.qdq, "conv2")->inputs[1]->producer;
+    assert_int_equal(dequantize->inputs[0]->onnx_type, 22);
+    assert_int_equal(dequantize->inputs[2]->onnx_type, 22);
+    assert_int_equal(rf_graph_opset(f.qdq, ""), 21);
+    stop(&f);
+}
+
+static void sixteen_bit_activations_use_the_runtimes_own_operators(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 8, 16, NULL);
+    make_qdq(&f);
+    const rf_node *dequantize = make_of(f.qdq, "conv2")->inputs[0]->producer;
+    assert_string_equal(dequantize->domain, "com.microsoft");
+    assert_int_equal(dequantize->inputs[2]->constant->dtype, RF_DTYPE_U16);
+    assert_int_equal(rf_graph_opset(f.qdq, "com.microsoft"), 1);
+    stop(&f);
+}
+
+static void weights_of_more_than_eight_bits_are_refused_by_name(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 12, 8, NULL);
+    CHECK_FAILS(f.ctx, RF_EUNSUPPORTED, "conv1.weight",
+                rf_export_qdq(f.sim, &f.choice, f.plain, &f.qdq));
+    stop(&f);
+}
+
+static void inputs_and_outputs_keep_their_names(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, NULL);
+    make_qdq(&f);
+    assert_int_equal(f.qdq->outputs.count, 1);
+    assert_string_equal(f.qdq->outputs.items[0]->name, "logits");
+    assert_string_equal(f.qdq->inputs.items[0]->name, "input");
+    assert_string_equal(make_of(f.qdq, "logits")->op_type, "DequantizeLinear");
+    assert_null(rf_graph_metadata(f.qdq, "refold"));
+    assert_int_equal(rf_graph_opset(f.qdq, "refold"), 0);
+    stop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_become_signed_codes_with_one_scale_a_channel),
+        cmocka_unit_test(plain_weights_are_what_the_simulation_multiplies_with),
+        cmocka_unit_test(activations_become_uint8_with_the_offset_as_zero_point),
+        cmocka_unit_test(a_bias_is_int32_on_the_scale_of_the_products),
+        cmocka_unit_test(a_bias_stays_float_where_it_is_asked_for),
+        cmocka_unit_test(a_dead_channel_keeps_its_bias),
+        cmocka_unit_test(the_qdq_graph_computes_what_the_simulation_does),
+        cmocka_unit_test(activations_of_few_bits_are_cut_at_their_range),
+        cmocka_unit_test(int4_weights_raise_the_operator_set),
+        cmocka_unit_test(sixteen_bit_activations_use_the_runtimes_own_operators),
+        cmocka_unit_test(weights_of_more_than_eight_bits_are_refused_by_name),
+        cmocka_unit_test(inputs_and_outputs_keep_their_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
