@@ -1,0 +1,199 @@
+/* Batch normalization's passes over memory: statistics, normalizing, gradient sums, gradient. */
+#include "kernels/batch_norm.h"
+
+#include <string.h>
+
+#include "kernels/channels.h"
+
+/* ---------------------------------------------------------------------------------- two sums --- */
+
+/*
+ * Two sums a channel. p: shift of x, one period. For statistics the shift is the first row, so that the variance of
+ * values far from 0 keeps its digits in one pass.
+ */
+typedef struct pair_sums {
+    const float *x, *g; /* g NULL: sums of d and d * d; else of g and g * d, where d = x - shift */
+    int64_t rows, c, period;
+    double *shift; /* [period] */
+    double *parts; /* [RF_ROW_PARTS][2][period] */
+} pair_sums;
+
+static int64_t scratch_period(int64_t c)
+{
+    return c > RF_PERIOD_MAX ? c : RF_PERIOD_MAX;
+}
+
+size_t rf_bn_scratch(int64_t c)
+{
+    return (size_t)scratch_period(c) * (1 + 2 * RF_ROW_PARTS) * sizeof(double);
+}
+
+RF_MULTIARCH static void add_moments(const float *restrict x, int64_t count, int64_t period,
+                                     const double *restrict shift, double *restrict sum,
+                                     double *restrict square)
+{
+    for (int64_t i = 0; i < count; i += period) {
+        const int64_t n = count - i < period ? count - i : period;
+        for (int64_t j = 0; j < n; j++) {
+            const double d = (double)x[i + j] - shift[j];
+            sum[j] += d;
+            square[j] += d * d;
+        }
+    }
+}
+
+RF_MULTIARCH static void add_products(const float *restrict x, const float *restrict g,
+                                      int64_t count, int64_t period, const double *restrict shift,
+                                      double *restrict sum, double *restrict product)
+{
+    for (int64_t i = 0; i < count; i += period) {
+        const int64_t n = count - i < period ? count - i : period;
+        for (int64_t j = 0; j < n; j++) {
+            const double d = (double)x[i + j] - shift[j], v = (double)g[i + j];
+            sum[j] += v;
+            product[j] += v * d;
+        }
+    }
+}
+
+static void sum_part(const pair_sums *s, int i)
+{
+    int64_t begin, end;
+    rf_row_part(s->rows, i, &begin, &end);
+    double *first = s->parts + 2 * i * s->period, *second = first + s->period;
+    const int64_t at = begin * s->c, count = (end - begin) * s->c;
+    memset(first, 0, 2 * (size_t)s->period * sizeof *first);
+    if (s->g)
+        add_products(s->x + at, s->g + at, count, s->period, s->shift, first, second);
+    else
+        add_moments(s->x + at, count, s->period, s->shift, first, second);
+}
+
+/* One sum of a channel: over the parts, and over the rows of each period. `which` is 0 or 1. */
+static double gather(const pair_sums *s, int which, int64_t channel)
+{
+    double total = 0.0;
+    for (int i = 0; i < RF_ROW_PARTS; i++)
+        for (int64_t j = channel; j < s->period; j += s->c)
+            total += s->parts[(2 * i + which) * s->period + j];
+    return total;
+}
+
+static void run_sums(const pair_sums *s)
+{
+#pragma omp parallel for schedule(static) if (s->rows * s->c > RF_PARALLEL_MIN)
+    for (int i = 0; i < RF_ROW_PARTS; i++)
+        sum_part(s, i);
+}
+
+static pair_sums prepare_sums(const float *x, const float *g, int64_t rows, int64_t c,
+                              void *scratch)
+{
+    const int64_t period = rf_period(c);
+    double *shift = scratch;
+    return (pair_sums){ .x = x,
+                        .g = g,
+                        .rows = rows,
+                        .c = c,
+                        .period = period,
+                        .shift = shift,
+                        .parts = shift + period };
+}
+
+void rf_bn_statistics(const float *x, int64_t rows, int64_t c, double *mean, double *var,
+                      void *scratch)
+{
+    const pair_sums s = prepare_sums(x, NULL, rows, c, scratch);
+    for (int64_t j = 0; j < s.period; j++)
+        s.shift[j] = (double)x[j % c];
+    run_sums(&s);
+    for (int64_t j = 0; j < c; j++) {
+        const double shifted = gather(&s, 0, j) / (double)rows;
+        const double square = gather(&s, 1, j) / (double)rows;
+        const double spread = square - shifted * shifted;
+        mean[j] = s.shift[j] + shifted;
+        var[j] = spread < 0.0 ? 0.0 : spread; /* NaN stays NaN */
+    }
+}
+
+void rf_bn_backward_sums(const float *x, const float *g, int64_t rows, int64_t c,
+                         const double *mean, double *sum_g, double *sum_gx, void *scratch)
+{
+    const pair_sums s = prepare_sums(x, g, rows, c, scratch);
+    for (int64_t j = 0; j < s.period; j++)
+        s.shift[j] = mean[j % c];
+    run_sums(&s);
+    for (int64_t j = 0; j < c; j++) {
+        sum_g[j] = gather(&s, 0, j);
+        sum_gx[j] = gather(&s, 1, j);
+    }
+}
+
+/* ------------------------------------------------------------------------------ element-wise --- */
+
+/* Coefficients of a channel, repeated to a period where rows are narrow. */
+static const float *repeat(const float *values, int64_t c, int64_t period,
+                           float buffer[RF_PERIOD_MAX])
+{
+    if (period == c)
+        return values;
+    for (int64_t j = 0; j < period; j++)
+        buffer[j] = values[j % c];
+    return buffer;
+}
+
+RF_MULTIARCH static void normalize_part(const float *x, int64_t count, int64_t period,
+                                        const float *restrict scale, const float *restrict shift,
+                                        float *y)
+{
+    for (int64_t i = 0; i < count; i += period) {
+        const int64_t n = count - i < period ? count - i : period;
+#pragma omp simd
+        for (int64_t j = 0; j < n; j++)
+            y[i + j] = x[i + j] * scale[j] + shift[j];
+    }
+}
+
+void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale,
+                     const float *shift, float *y)
+{
+    float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
+    const int64_t period = rf_period(c);
+    const float *a = repeat(scale, c, period, scales), *b = repeat(shift, c, period, shifts);
+#pragma omp parallel for schedule(static) if (rows * c > RF_PARALLEL_MIN)
+    for (int i = 0; i < RF_ROW_PARTS; i++) {
+        int64_t begin, end;
+        rf_row_part(rows, i, &begin, &end);
+        normalize_part(x + begin * c, (end - begin) * c, period, a, b, y + begin * c);
+    }
+}
+
+RF_MULTIARCH static void backward_part(const float *x, const float *g, int64_t count,
+                                       int64_t period, const float *restrict scale,
+                                       const float *restrict mean, const float *restrict slope,
+                                       const float *restrict shift, float *dx)
+{
+    for (int64_t i = 0; i < count; i += period) {
+        const int64_t n = count - i < period ? count - i : period;
+#pragma omp simd
+        for (int64_t j = 0; j < n; j++)
+            dx[i + j] = g[i + j] * scale[j] + (x[i + j] - mean[j]) * slope[j] + shift[j];
+    }
+}
+
+void rf_bn_backward_data(const float *x, const float *g, int64_t rows, int64_t c,
+                         const float *scale, const float *mean, const float *slope,
+                         const float *shift, float *dx)
+{
+    float scales[RF_PERIOD_MAX], means[RF_PERIOD_MAX], slopes[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
+    const int64_t period = rf_period(c);
+    const float *k = repeat(scale, c, period, scales), *m = repeat(mean, c, period, means);
+    const float *p = repeat(slope, c, period, slopes), *t = repeat(shift, c, period, shifts);
+#pragma omp parallel for schedule(static) if (rows * c > RF_PARALLEL_MIN)
+    for (int i = 0; i < RF_ROW_PARTS; i++) {
+        int64_t begin, end;
+        rf_row_part(rows, i, &begin, &end);
+        const int64_t at = begin * c;
+        backward_part(x + at, g + at, (end - begin) * c, period, k, m, p, t, dx + at);
+    }
+}
