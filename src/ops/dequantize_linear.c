@@ -1,0 +1,56 @@
+/* DequantizeLinear: y = (code - zero point) * scale. Per axis since opset 13. Opset 10. */
+#include "ops/element.h"
+#include "ops/linear_grid.h"
+#include "ops/strided.h"
+
+static rf_status infer(rf_inference *io)
+{
+    RF_TRY(rf_linear_grid_check(io, io->in[0].dtype));
+    return rf_infer_set(io, 0, RF_DTYPE_F32, &io->in[0].shape);
+}
+
+/* y, code, scale, zero point */
+static void dequantize_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
+{
+    const rf_dtype dtype = *(const rf_dtype *)user;
+    const float *scale = (const float *)(void *)data[2];
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t code = rf_element_i64(dtype, data[1], i * strides[1]);
+        const int64_t zero = rf_element_i64(dtype, data[3], i * strides[3]);
+        ((float *)(void *)data[0])[i * strides[0]] = (float)(code - zero) * scale[i * strides[2]];
+    }
+}
+
+static rf_status forward(rf_step *s)
+{
+    static const int32_t none = 0; /* read as one element of any of the three dtypes */
+    const rf_dtype dtype = s->in[0].dtype;
+    const rf_view scale = rf_linear_grid_view(s, 1);
+    rf_view zero;
+    if (s->in_count > 2 && s->in[2].data) {
+        zero = rf_linear_grid_view(s, 2);
+    } else {
+        const rf_shape scalar = { 0 };
+        rf_view_init(&zero, dtype, &scalar, RF_LAYOUT_PLAIN);
+        zero.data = (void *)(uintptr_t)&none;
+    }
+    const rf_view *views[] = { &s->out[0], &s->in[0], &scale, &zero };
+    rf_loop loop;
+    rf_loop_init(&loop, views, 4);
+    rf_loop_run(&loop, dequantize_row, &dtype);
+    return RF_OK;
+}
+
+const rf_op rf_op_dequantize_linear = {
+    .onnx_name = "DequantizeLinear",
+    .since_opset = 10,
+    .min_in = 2,
+    .max_in = 3,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1,
+    .quant = RF_QUANT_NONE,
+    .layout = RF_LAYOUT_ANY,
+    .infer = infer,
+    .forward = forward,
+};

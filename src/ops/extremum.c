@@ -1,0 +1,103 @@
+/* Min and Max of any number of inputs. */
+#include "ops/element.h"
+#include "ops/extremum.h"
+#include "ops/strided.h"
+
+rf_status rf_extremum_infer(rf_inference *io)
+{
+    const rf_dtype dtype = io->in[0].dtype;
+    rf_shape dst = io->in[0].shape;
+    if (dtype != RF_DTYPE_F32 && dtype != RF_DTYPE_I64 && dtype != RF_DTYPE_I32)
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "inputs are %s; refold computes it in float32 or int64",
+                             rf_dtype_name(dtype));
+    for (int i = 1; i < io->in_count; i++) {
+        const rf_shape so_far = dst;
+        if (io->in[i].dtype != dtype)
+            return rf_infer_fail(io, RF_EMODEL, "inputs are %s and %s; they must be alike",
+                                 rf_dtype_name(dtype), rf_dtype_name(io->in[i].dtype));
+        RF_TRY(rf_shape_broadcast(io->ctx, &so_far, &io->in[i].shape, &dst));
+    }
+    return rf_infer_set(io, 0, dtype, &dst);
+}
+
+/* Two arrays like the output: how many inputs are the extremum, and one input's share. */
+rf_status rf_extremum_prepare(rf_step *s)
+{
+    if (s->mode == RF_MODE_TRAIN && s->out[0].dtype == RF_DTYPE_F32)
+        s->scratch_bytes = 2 * (size_t)rf_view_count(&s->out[0]) * sizeof(float);
+    return RF_OK;
+}
+
+typedef struct integers {
+    int64_t (*fn)(int64_t, int64_t);
+    rf_dtype dtype;
+} integers;
+
+static void integer_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
+{
+    const integers *op = user;
+    for (int64_t i = 0; i < n; i++)
+        rf_element_set_i64(op->dtype, data[0], i * strides[0],
+                           op->fn(rf_element_i64(op->dtype, data[0], i * strides[0]),
+                                  rf_element_i64(op->dtype, data[1], i * strides[1])));
+}
+
+rf_status rf_extremum_forward(rf_step *s, const rf_extremum *op)
+{
+    const rf_view *dst = &s->out[0];
+    const integers user = { op->integer, dst->dtype };
+    rf_strided_copy(&s->in[0], dst);
+    for (int i = 1; i < s->in_count; i++) {
+        const rf_view *floats[] = { dst, dst, &s->in[i] }, *whole[] = { dst, &s->in[i] };
+        rf_loop loop;
+        if (dst->dtype == RF_DTYPE_F32) {
+            rf_rows(floats, 3, op->forward, NULL);
+            continue;
+        }
+        rf_loop_init(&loop, whole, 2);
+        rf_loop_run(&loop, integer_row, &user);
+    }
+    return RF_OK;
+}
+
+/* p: count, count, y, x */
+static void count_row(float *const *p, int64_t n, const void *user)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; i++)
+        p[0][i] = p[1][i] + (p[2][i] == p[3][i] ? 1.0f : 0.0f);
+}
+
+/* p: share, count, y, x, dy */
+static void share_row(float *const *p, int64_t n, const void *user)
+{
+    (void)user;
+    for (int64_t i = 0; i < n; i++)
+        p[0][i] = p[2][i] == p[3][i] ? p[4][i] / p[1][i] : 0.0f;
+}
+
+rf_status rf_extremum_backward(rf_step *s)
+{
+    const rf_view *y = &s->out[0], *dy = &s->diff_out[0];
+    rf_view count = *y, share = *y;
+    count.data = s->scratch;
+    share.data = (float *)s->scratch + rf_view_count(y);
+    rf_view_zero(&count);
+    for (int i = 0; i < s->in_count && dy->data; i++) {
+        const rf_view *counted[] = { &count, &count, y, &s->in[i] };
+        rf_rows(counted, 4, count_row, NULL);
+    }
+    for (int i = 0; i < s->in_count; i++) {
+        const rf_view *shared[] = { &share, &count, y, &s->in[i], dy };
+        if (!s->diff_in[i].data)
+            continue;
+        if (!dy->data) {
+            rf_view_zero(&s->diff_in[i]);
+            continue;
+        }
+        rf_rows(shared, 5, share_row, NULL);
+        rf_sum_to(&share, &s->diff_in[i]);
+    }
+    return RF_OK;
+}

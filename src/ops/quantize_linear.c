@@ -1,0 +1,68 @@
+/* QuantizeLinear: code = saturate(round half to even(x / scale) + zero point). Per axis since opset 13. Opset 10. */
+#include <math.h>
+
+#include "ops/linear_grid.h"
+#include "ops/strided.h"
+
+static rf_status infer(rf_inference *io)
+{
+    const bool with_zero = io->in_count > 2 && io->in[2].present;
+    const rf_dtype dtype = with_zero ? io->in[2].dtype : RF_DTYPE_U8;
+    if (io->in[0].dtype != RF_DTYPE_F32)
+        return rf_infer_fail(io, RF_EUNSUPPORTED, "input is %s, expected float32",
+                             rf_dtype_name(io->in[0].dtype));
+    if (dtype == RF_DTYPE_I32)
+        return rf_infer_fail(io, RF_EMODEL, "codes are int32, expected uint8 or int8");
+    RF_TRY(rf_linear_grid_check(io, dtype));
+    return rf_infer_set(io, 0, dtype, &io->in[0].shape);
+}
+
+/* code, x, scale, zero point */
+RF_MULTIARCH static void quantize_row(char *const *data, const int64_t *strides, int64_t n,
+                                      const void *user)
+{
+    const bool is_signed = *(const bool *)user;
+    const float low = is_signed ? -128.0f : 0.0f, high = is_signed ? 127.0f : 255.0f;
+    const float *x = (const float *)(void *)data[1], *scale = (const float *)(void *)data[2];
+    for (int64_t i = 0; i < n; i++) {
+        const int8_t *zero = (const int8_t *)&data[3][i * strides[3]];
+        const float z = is_signed ? (float)*zero : (float)(uint8_t)*zero;
+        const float code = nearbyintf(x[i * strides[1]] / scale[i * strides[2]]) + z;
+        const float inside = code > low ? code : low; /* NaN: low */
+        data[0][i * strides[0]] = (char)(int)(inside < high ? inside : high);
+    }
+}
+
+static rf_status forward(rf_step *s)
+{
+    static const uint8_t none = 0;
+    const rf_view scale = rf_linear_grid_view(s, 1);
+    const bool is_signed = s->out[0].dtype == RF_DTYPE_I8;
+    rf_view zero = scale;
+    if (s->in_count > 2 && s->in[2].data) {
+        zero = rf_linear_grid_view(s, 2);
+    } else {
+        const rf_shape scalar = { 0 };
+        rf_view_init(&zero, RF_DTYPE_U8, &scalar, RF_LAYOUT_PLAIN);
+        zero.data = (void *)(uintptr_t)&none;
+    }
+    const rf_view *views[] = { &s->out[0], &s->in[0], &scale, &zero };
+    rf_loop loop;
+    rf_loop_init(&loop, views, 4);
+    rf_loop_run(&loop, quantize_row, &is_signed);
+    return RF_OK;
+}
+
+const rf_op rf_op_quantize_linear = {
+    .onnx_name = "QuantizeLinear",
+    .since_opset = 10,
+    .min_in = 2,
+    .max_in = 3,
+    .min_out = 1,
+    .max_out = 1,
+    .weight_axis = -1,
+    .quant = RF_QUANT_NONE,
+    .layout = RF_LAYOUT_ANY,
+    .infer = infer,
+    .forward = forward,
+};
