@@ -82,6 +82,15 @@ static void drop_opset(rf_graph *g, const char *domain)
     g->opsets.count = kept;
 }
 
+/* What the simulation notes on nodes for itself; other readers refuse attributes that they do not know. */
+static void drop_private_attributes(rf_graph *g)
+{
+    for (rf_node *n = g->first; n; n = n->next)
+        for (int i = n->attr_count - 1; i >= 0; i--)
+            if (!strncmp(n->attrs[i].name, "refold_", 7))
+                rf_node_remove_attr(n, n->attrs[i].name);
+}
+
 /* BN between a layer and its quantizer keeps the target from joining the two. */
 static rf_status warn_of_batch_norms(rf_graph *g)
 {
@@ -111,6 +120,7 @@ static rf_status build(rf_qdq *b, const rf_graph *plain)
     RF_TRY(restore_output_names(g, plain));
     RF_TRY(rf_graph_prune(g));
     drop_opset(g, RF_DOMAIN);
+    drop_private_attributes(g);
     if (b->uses_microsoft)
         RF_TRY(rf_graph_set_opset(g, RF_MICROSOFT_DOMAIN, 1));
     RF_TRY(rf_graph_set_metadata(g, RF_DOMAIN, NULL));

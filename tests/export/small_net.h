@@ -105,6 +105,39 @@ static inline rf_graph *net_build(rf_context *ctx)
     return net.g;
 }
 
+/* Opset 9, with operators whose form has changed since: Clip, Dropout, Slice, Squeeze, Unsqueeze, Softmax. */
+static inline rf_graph *net_build_old(rf_context *ctx)
+{
+    small_net net;
+    const rf_shape shape = { 4, { -1, 3, NET_SIZE, NET_SIZE } };
+    rf_value *x = NULL;
+    net_start(&net, ctx, 9, &shape, &x);
+    rf_node *n = net_node(&net, "Conv", "conv1", x,
+                          net_constant(&net, "conv1.weight", 4, (int64_t[]){ 4, 3, 3, 3 }, 0.3),
+                          net_constant(&net, "conv1.bias", 1, (int64_t[]){ 4 }, 0.2));
+    n = net_node(&net, "Clip", "clip1", n->outputs[0], NULL, NULL);
+    CHECK_OK(ctx, rf_node_set_float(net.g, n, "min", 0.0));
+    CHECK_OK(ctx, rf_node_set_float(net.g, n, "max", 6.0));
+    n = net_node(&net, "Slice", "slice", n->outputs[0], NULL, NULL);
+    net_ints(&net, n, "axes", (int64_t[]){ 2 }, 1);
+    net_ints(&net, n, "starts", (int64_t[]){ 1 }, 1);
+    net_ints(&net, n, "ends", (int64_t[]){ 4 }, 1);
+    n = net_node(&net, "GlobalAveragePool", "pool", n->outputs[0], NULL, NULL);
+    n = net_node(&net, "Squeeze", "squeezed", n->outputs[0], NULL, NULL);
+    net_ints(&net, n, "axes", (int64_t[]){ 2, 3 }, 2);
+    n = net_node(&net, "Dropout", "dropped", n->outputs[0], NULL, NULL);
+    CHECK_OK(ctx, rf_node_set_float(net.g, n, "ratio", 0.5));
+    n = net_node(&net, "Gemm", "scores", n->outputs[0],
+                 net_constant(&net, "fc.weight", 2, (int64_t[]){ NET_CLASSES, 4 }, 2.0),
+                 net_constant(&net, "fc.bias", 1, (int64_t[]){ NET_CLASSES }, 0.1));
+    CHECK_OK(ctx, rf_node_set_int(net.g, n, "transB", 1));
+    n = net_node(&net, "Unsqueeze", "wide", n->outputs[0], NULL, NULL);
+    net_ints(&net, n, "axes", (int64_t[]){ 2 }, 1);
+    n = net_node(&net, "Softmax", "logits", n->outputs[0], NULL, NULL);
+    CHECK_OK(ctx, rf_graph_mark_output(net.g, n->outputs[0]));
+    return net.g;
+}
+
 /* Largest magnitude of each channel of a parameter as the ends of a symmetric range; fixed ends for activations. */
 static inline void net_set_range(rf_sim *sim, rf_node *q)
 {
