@@ -71,6 +71,7 @@ RF_MULTIARCH static void gather(const float *values, int64_t count, int64_t stri
 
 void rf_analyzer_update(rf_analyzer *a, const float *values, int64_t count, int64_t stride)
 {
+    a->seen += count;
     gather(values, count, stride, a);
     if (a->histogram)
         rf_histogram_update(a->histogram, values, count, stride);
@@ -79,6 +80,11 @@ void rf_analyzer_update(rf_analyzer *a, const float *values, int64_t count, int6
 bool rf_analyzer_has_data(const rf_analyzer *a)
 {
     return a->finite > 0;
+}
+
+bool rf_analyzer_is_empty(const rf_analyzer *a)
+{
+    return a->seen == 0;
 }
 
 rf_status rf_analyzer_encoding(rf_analyzer *a, const rf_qspec *spec, rf_encoding *out)

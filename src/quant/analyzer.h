@@ -21,7 +21,8 @@ rf_status rf_analyzer_new(rf_context *ctx, rf_scheme scheme, double percentile, 
 void rf_analyzer_free(rf_analyzer *analyzer);
 /* One batch of values (each batch weighs the same in the histogram schemes). `stride` in elements. */
 void rf_analyzer_update(rf_analyzer *analyzer, const float *values, int64_t count, int64_t stride);
-bool rf_analyzer_has_data(const rf_analyzer *analyzer);
+bool rf_analyzer_has_data(const rf_analyzer *analyzer); /* a finite value was seen */
+bool rf_analyzer_is_empty(const rf_analyzer *analyzer); /* no update came, or only empty ones */
 /* RF_ENUMERIC when a NaN, only infinite values or absurdly large ones were seen. The caller adds the tensor's name. */
 rf_status rf_analyzer_encoding(rf_analyzer *analyzer, const rf_qspec *spec, rf_encoding *out);
 

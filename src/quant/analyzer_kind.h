@@ -9,9 +9,9 @@ struct rf_analyzer {
     rf_context *ctx;
     const struct rf_analyzer_kind *kind;
     double percentile;
-    int64_t finite, nans;    /* values seen */
-    double min, max;         /* of finite values */
-    rf_histogram *histogram; /* NULL where the scheme needs none */
+    int64_t seen, finite, nans; /* values */
+    double min, max;            /* of finite values */
+    rf_histogram *histogram;    /* NULL where the scheme needs none */
 };
 
 typedef struct rf_analyzer_kind {

@@ -15,7 +15,7 @@ typedef struct rf_config_param { /* defaults.params, params.NAME, op_type.X.para
 typedef struct rf_config_op {
     const char *op_type; /* NULL in defaults */
     rf_flag input_quantized, output_quantized, symmetric, per_channel;
-    bool constrained;    /* encoding_constraints */
+    bool constrained; /* encoding_constraints */
     double constrained_min, constrained_max;
     int param_count;
     rf_config_param *params;
@@ -31,13 +31,17 @@ typedef struct rf_config {
     int op_count;
     rf_config_op *ops;
     int supergroup_count;
-    struct rf_supergroup { int count; const char **op_types; } *supergroups;
+    struct rf_supergroup {
+        int count;
+        const char **op_types;
+    } * supergroups;
     rf_flag model_input, model_output;
 } rf_config;
 
 /* `name`: "per-channel", "default" (built in), or a path. RF_EMODEL names the key and what it may be. */
 rf_status rf_config_load(rf_context *ctx, const char *name, rf_config *out);
-rf_status rf_config_parse(rf_context *ctx, const char *json, size_t size, const char *name, rf_config *out);
+rf_status rf_config_parse(rf_context *ctx, const char *json, size_t size, const char *name,
+                          rf_config *out);
 void rf_config_release(rf_config *config);
 
 #endif

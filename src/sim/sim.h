@@ -16,16 +16,17 @@ struct rf_sim {
     int param_bw, output_bw;
     rf_scheme scheme;
     double percentile;
-    bool learned;        /* ranges are trained (range learning schemes) */
+    bool learned; /* ranges are trained (range learning schemes) */
     rf_grid grid;
     bool compat_aimet;
-    const char *config_name; /* as given; for files and reports; in the graph's arena */
+    const char *config_name;      /* as given; for files and reports; in the graph's arena */
     RF_VEC(rf_node *) quantizers; /* FakeQuant nodes in graph order */
     struct rf_sim_view *views;    /* what rf_sim_quantizer hands out */
 };
 
-rf_status rf_sim_need_state(const rf_sim *sim, rf_state least, const char *step); /* RF_ESTATE names the missing step */
-void rf_sim_refresh(rf_sim *sim); /* after edits: collect quantizers anew */
+rf_status rf_sim_need_state(const rf_sim *sim, rf_state least,
+                            const char *step); /* RF_ESTATE names the missing step */
+rf_status rf_sim_refresh(rf_sim *sim);         /* after edits: collect quantizers anew; RF_ENOMEM */
 
 /* The quantizer that reads a tensor, looking from a value: the FakeQuant node consuming v, or NULL. */
 rf_node *rf_value_quantizer(const rf_value *v);
@@ -40,7 +41,8 @@ int64_t rf_quantizer_count(const rf_node *fakequant);
 /* The real tensor behind a quantizer: its input value. */
 rf_value *rf_quantizer_tensor(const rf_node *fakequant);
 /* Replace min/max by arrays of `count` floats. */
-rf_status rf_quantizer_set_range(rf_sim *sim, rf_node *fakequant, const float *min, const float *max, int64_t count);
+rf_status rf_quantizer_set_range(rf_sim *sim, rf_node *fakequant, const float *min,
+                                 const float *max, int64_t count);
 /* Insert a FakeQuant node behind `v`, for every consumer (params: for every consumer). */
 typedef struct rf_quantizer_desc {
     rf_value *tensor;
