@@ -1,1 +1,0 @@
-typedef int rf_placeholder_zoo; /* removed with the room's first file */
