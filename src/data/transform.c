@@ -24,8 +24,8 @@ rf_shape rf_transform_shape(const rf_transform *t, const rf_image *image)
         height = width = t->crop;
     if (t->channels > 0)
         channels = t->channels;
-    else if (t->mean_count > 1 || t->std_count > 1)
-        channels = t->mean_count > 1 ? t->mean_count : t->std_count;
+    else if (t->mean_count == 3 || t->std_count == 3)
+        channels = 3;
     return rf_shape_of(3, (int64_t[]){ channels, height, width });
 }
 

@@ -176,9 +176,8 @@ static rf_status check_channel_values(rf_context *ctx, const char *name, int cou
 {
     if (count <= 1 || count == channels)
         return RF_OK;
-    return rf_fail(ctx, RF_EARG,
-                   "%s has %d values, but the model takes %lld channel%s: give 1 value or %lld",
-                   name, count, (long long)channels, channels == 1 ? "" : "s", (long long)channels);
+    return rf_fail(ctx, RF_EARG, "%s has %d values, expected 1 or one for each of %lld channel%s",
+                   name, count, (long long)channels, channels == 1 ? "" : "s");
 }
 
 rf_status rf_transform_check_channels(rf_context *ctx, const rf_transform *t, int64_t channels)
