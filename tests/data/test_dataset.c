@@ -239,12 +239,14 @@ static void idx_files_that_do_not_fit_are_refused(void **state)
     static const uint8_t huge[16] = {
         0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 1
     };
+    static const uint8_t large[16] = { 0, 0, 8, 3, 0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 1, 0 };
     write_idx(path("x"), 3, x, 0, false);
     write_idx(path("y4"), 1, n, 0, false);
     write_idx(path("long"), 3, x, 1, true);
     write_idx(path("short"), 3, x, -1, false);
     write_idx(path("flat"), 2, flat, 0, false);
     write_bytes(path("huge"), huge, sizeof huge);
+    write_bytes(path("large"), large, sizeof large);
     write_bytes(path("floats"), "\0\0\x0d\x01\0\0\0\1abcd", 12);
     write_bytes(path("stub"), "\0\0\x08\x03\0\0", 6);
     refuse(RF_EDATA, "3 images, but", spec("idx:", "x", "y4"), NULL);
@@ -252,6 +254,7 @@ static void idx_files_that_do_not_fit_are_refused(void **state)
     refuse(RF_EDATA, "more bytes", spec("idx:", "long", NULL), NULL);
     refuse(RF_EDATA, "fewer", spec("idx:", "short", NULL), NULL);
     refuse(RF_EDATA, "cannot hold", spec("idx:", "huge", NULL), NULL);
+    refuse(RF_EDATA, "cannot hold", spec("idx:", "large", NULL), NULL);
     refuse(RF_EDATA, "unsigned bytes", spec("idx:", "floats", NULL), NULL);
     refuse(RF_EDATA, "within its header", spec("idx:", "stub", NULL), NULL);
     refuse(RF_EDATA, "expected images", spec("idx:", "flat", NULL), NULL);

@@ -244,6 +244,11 @@ static void a_damaged_file_stops_the_epoch_at_its_batch_and_is_named(void **stat
         assert_int_equal(b.count, 10);
         rf_loader_free(l);
     }
+    write_bytes(path("set/a/03.png"), "broken", 6);
+    rf_loader *l = make(d, &(rf_loader_options){ .batch = 30, .threads = 1 });
+    CHECK_OK(ctx, rf_loader_start(l, 0, 0));
+    CHECK_FAILS(ctx, RF_EDATA, "a/03.png", rf_loader_next(l, &b)); /* the first of the batch */
+    rf_loader_free(l);
     rf_dataset_free(d);
 }
 

@@ -132,14 +132,21 @@ static void gray_repeats_and_rgb_becomes_luma(void **state)
     float data[3];
     const rf_transform t = make(NULL);
     rf_sample_dst three = plain(data, 3, 1, 1), one = plain(data, 1, 1, 1);
-    rf_image gray = picture(0, 1, 1, 1), rgb = picture(0, 1, 1, 3);
+    static const uint8_t colours[4][3] = {
+        { 255, 0, 0 }, { 0, 255, 0 }, { 0, 0, 255 }, { 10, 200, 90 }
+    };
+    static const float lumas[4] = { 76, 150, 29, 131 }; /* 0.299 r + 0.587 g + 0.114 b */
+    rf_image gray = picture(0, 1, 1, 1);
     gray.pixels[0] = 51;
-    memcpy(rgb.pixels, (uint8_t[]){ 10, 200, 90 }, 3);
     apply(&t, gray, NULL, &three);
     for (int c = 0; c < 3; c++)
         assert_true(data[c] == 0.2f);
-    apply(&t, rgb, NULL, &one);
-    assert_true(data[0] == 131.0f / 255.0f); /* 0.299 10 + 0.587 200 + 0.114 90 = 130.65 */
+    for (int i = 0; i < 4; i++) {
+        rf_image rgb = picture(0, 1, 1, 3);
+        memcpy(rgb.pixels, colours[i], 3);
+        apply(&t, rgb, NULL, &one);
+        assert_true(data[0] == lumas[i] / 255.0f);
+    }
 }
 
 static void the_crop_is_centred_half_to_even(void **state)
