@@ -172,8 +172,10 @@ static inline rf_sim *net_simulate(rf_graph *g, int param_bw, int output_bw)
     const rf_sim_options options = { .param_bw = param_bw, .output_bw = output_bw };
     rf_sim *sim = NULL;
     CHECK_OK(g->ctx, rf_sim_new(g, &options, &sim));
-    for (size_t i = 0; i < sim->quantizers.count; i++)
+    for (size_t i = 0; i < sim->quantizers.count; i++) {
         net_set_range(sim, sim->quantizers.items[i]);
+        CHECK_OK(g->ctx, rf_node_set_int(sim->graph, sim->quantizers.items[i], "enabled", 1));
+    }
     sim->state = RF_STATE_CALIBRATED;
     return sim;
 }

@@ -74,7 +74,7 @@ static bool golden_open(golden *d, const char *name)
         print_message("skipped: no reference files (REFOLD_SHARED)\n");
         return false;
     }
-    const rf_sim_options options = { .config = config };
+    const rf_sim_options options = { .config = config, .compat = "aimet" };
     *d = (golden){ .ctx = test_context() };
     CHECK_OK(d->ctx, rf_graph_load(d->ctx, path, &d->g));
     CHECK_OK(d->ctx, rf_sim_new(d->g, &options, &d->sim));

@@ -262,7 +262,7 @@ static void weights_of_more_than_eight_bits_are_refused_by_name(void **state)
     (void)state;
     fixture f;
     start(&f, 12, 8, NULL);
-    CHECK_FAILS(f.ctx, RF_EUNSUPPORTED, "conv1.weight",
+    CHECK_FAILS(f.ctx, RF_EUNSUPPORTED, ".weight' has 12 bits",
                 rf_export_qdq(f.sim, &f.choice, f.plain, &f.qdq));
     stop(&f);
 }
