@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 {
     hold_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is a write error, reported below */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     int code = dispatch(argc - 1, argv + 1);
     errno = 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {

@@ -1,0 +1,116 @@
+"""Bad input: one clear line, the promised exit code, and nothing left behind."""
+import os
+import resource
+
+import program
+
+
+class BadInput(program.ProgramTest):
+    def quantize_fails(self, code, text, data, model=None):
+        model = model or self.tiny_model()
+        return self.fail_with(code, text, "quantize", model, "-o", "sim.onnx", "--data", data)
+
+    def test_a_model_that_is_not_there(self):
+        self.fail_with(1, "missing.onnx", "inspect", "missing.onnx")
+
+    def test_a_text_file_is_no_model(self):
+        with open(self.path("notes.txt"), "w") as file:
+            file.write("Dear diary, today no network was trained.\n" * 20)
+        self.fail_with(3, "notes.txt", "inspect", "notes.txt")
+
+    def test_an_empty_file_is_no_model(self):
+        open(self.path("empty.onnx"), "w").close()
+        self.fail_with(3, "empty.onnx", "inspect", "empty.onnx")
+
+    def test_a_truncated_model(self):
+        self.tiny_model()
+        with open(self.path("model.onnx"), "rb") as file:
+            raw = file.read()
+        for part in (len(raw) // 2, len(raw) - 1):
+            with open(self.path("cut.onnx"), "wb") as file:
+                file.write(raw[:part])
+            self.fail_with(3, "cut.onnx", "inspect", "cut.onnx")
+
+    def test_an_unknown_operator_is_named_with_its_node(self):
+        program.write_model(self.path("odd.onnx"), "Frobnicate")
+        program.write_npy(self.path("a.npy"), [1, 3], [1, 2, 3])
+        line = self.fail_with(3, "Frobnicate", "infer", "odd.onnx", "--input", "a.npy", "--output", "b.npy")
+        self.assertIn("the_node", line)
+        self.assertIn("Frobnicate", self.document("inspect", "odd.onnx")["unsupported"][0])
+
+    def test_a_data_folder_that_is_not_there(self):
+        code, _, err = self.run_program("quantize", self.tiny_model(), "-o", "s.onnx", "--data", "nowhere", "-q")
+        self.assertIn(code, (1, 4))
+        self.assertIn("nowhere", err)
+        self.assertEqual(len(err.splitlines()), 1)
+
+    def test_labels_of_another_length(self):
+        program.write_idx(self.path("images"), [4, 8, 8], [0] * 256)
+        program.write_idx(self.path("labels"), [3], [0, 1, 2])
+        self.quantize_fails(4, "labels", "idx:images,labels")
+        program.write_npy(self.path("x.npy"), [4, 1, 8, 8], [0.0] * 256)
+        program.write_npy(self.path("y.npy"), [3], [0, 1, 2], "<i8")
+        self.quantize_fails(4, "y.npy", "npy:x.npy,y.npy", "model.onnx" if os.path.exists("model.onnx") else None)
+
+    def test_an_image_that_does_not_decode(self):
+        for name in ("cats", "dogs", "owls"):
+            os.makedirs(self.path(f"pets/{name}"))
+            program.write_png(self.path(f"pets/{name}/a.png"), 8, 8, [100] * 64)
+        with open(self.path("pets/dogs/a.png"), "rb") as file:
+            raw = file.read()
+        with open(self.path("pets/dogs/b.png"), "wb") as file:
+            file.write(raw[:len(raw) // 2])
+        self.quantize_fails(4, "dogs/b.png", "pets")
+
+    def test_data_of_another_shape(self):
+        program.write_npy(self.path("x.npy"), [4, 1, 9, 9], [0.0] * 324)
+        model = self.tiny_model()
+        code, out, err = self.run_program("quantize", model, "-o", "s.onnx", "--data", "npy:x.npy", "-q")
+        self.assertIn(code, (3, 4))
+        self.assertEqual((out, len(err.splitlines())), ("", 1))
+
+    def test_a_label_outside_the_classes(self):
+        program.write_npy(self.path("x.npy"), [4, 1, 8, 8], [0.5] * 256)
+        program.write_npy(self.path("y.npy"), [4], [0, 1, 2, 9], "<i8")
+        self.fail_with(4, "9", "evaluate", self.tiny_model(), "--data", "npy:x.npy,y.npy")
+
+    def test_a_disk_that_is_full(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))}
+        self.fail_with(1, "sim.onnx", "quantize", model, "-o", "sim.onnx", "--data", data, **limit)
+        self.fail_with(1, "quantized.onnx", "run", model, "-o", "out", "--data", data, "--epochs", "0", **limit)
+        self.succeed("quantize", model, "-o", "sim.onnx", "--data", data)
+        self.fail_with(1, "", "export", "sim.onnx", "-o", "exported", **limit)
+
+    def test_an_output_that_exists(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        open(self.path("taken"), "w").close()
+        self.fail_with(1, "'taken' exists; --force overwrites it", "quantize", model, "-o", "taken", "--data", data)
+        self.fail_with(1, "'taken' exists", "zoo", "resnet20", "-o", "taken")
+        self.fail_with(1, "'taken' is a file", "run", model, "-o", "taken", "--data", data)
+        os.makedirs(self.path("full"))
+        open(self.path("full/file"), "w").close()
+        self.fail_with(1, "'full' is not empty", "run", model, "-o", "full", "--data", data)
+        self.succeed("quantize", model, "-o", "taken", "--data", data, "--force")
+
+    def test_an_output_is_never_the_input(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.fail_with(1, "never modified", "quantize", model, "-o", f"./{model}", "--data", data, "--force")
+
+    def test_an_output_folder_that_is_not_there(self):
+        self.fail_with(1, "No such file or directory", "zoo", "resnet20", "-o", "nowhere/model.onnx")
+
+    def test_the_missing_step_is_named(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.fail_with(1, "refold quantize", "fold", model, "-o", "folded.onnx")
+        self.fail_with(1, "refold quantize", "encodings", model)
+        self.succeed("quantize", model, "-o", "sim.onnx", "--data", data)
+        self.fail_with(1, "is a simulation already", "quantize", "sim.onnx", "-o", "again.onnx", "--data", data)
+
+    def test_training_needs_labels(self):
+        model = self.tiny_model()
+        program.write_npy(self.path("x.npy"), [4, 1, 8, 8], [0.5] * 256)
+        self.fail_with(4, "no labels", "run", model, "-o", "out", "--data", "npy:x.npy")
+
+
+program.main()
