@@ -257,7 +257,10 @@ static rf_status make_slots(rf_loader *l)
             const rf_shape shape = rf_shape_of(2, (int64_t[]){ room, l->inputs[i].size });
             int64_t count = 0;
             RF_TRY(rf_shape_count(l->ctx, &shape, &count));
-            RF_NEW_ARRAY(l->ctx, l->slots[b].inputs[i], count);
+            /* Not zeroed: a slot may be large, and is written before it is handed out. */
+            l->slots[b].inputs[i] = rf_alloc(l->ctx, (size_t)count * sizeof(float));
+            if (!l->slots[b].inputs[i])
+                return RF_ENOMEM;
         }
     }
     return RF_OK;

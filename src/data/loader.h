@@ -9,14 +9,15 @@
 
 typedef struct rf_loader_options {
     int64_t batch; /* >= 1 */
-    int64_t limit; /* samples an epoch at most; 0: all */
+    int64_t limit; /* samples an epoch at most; 0: all. Unshuffled: the first ones */
     bool shuffle, augment;
-    bool drop_last;                 /* leave out a last short batch */
-    int threads;                    /* prefetching threads; 0: the context's */
-    int input_count;                /* of the model; arrays deliver as many */
-    const char *const *input_names; /* the model's, to find npz arrays */
-    const rf_shape *
-        sample_shapes; /* [input_count] channels first, as the model takes them (no batch dim); checked against the data */
+    bool drop_last;  /* leave out a last short batch */
+    int threads;     /* prefetching threads; 0: the context's */
+    int input_count; /* of the model; 0: whatever the data set has */
+    const char *const
+        *input_names; /* [input_count] the model's, to find npz arrays; NULL: by position */
+    /* [input_count] channels first, without the batch, -1: any; checked against the data. NULL: as the data is. */
+    const rf_shape *sample_shapes;
     bool channels_last; /* lay samples of rank 3 and more out as [spatial..., c] */
 } rf_loader_options;
 
