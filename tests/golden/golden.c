@@ -1,0 +1,205 @@
+/* Reading the golden files, and simulations as AIMET built them. */
+#include "golden.h"
+
+#include "tensor/tensor.h"
+
+const char *const golden_models[5] = { "conv_bn_relu_x2_gemm", "dwsep_neg_gamma",
+                                       "convtranspose_bn", "linear_bn1d", "bn_before_conv_pad0" };
+
+static const char *model_file(const golden *g, const char *name, const char *suffix,
+                              char buffer[512])
+{
+    char relative[256];
+    snprintf(relative, sizeof relative, "golden/%s/%s%s", g->model, name, suffix);
+    if (!test_shared(relative, buffer)) {
+        fprintf(stderr, "skipped: no %s below REFOLD_SHARED\n", relative);
+        return NULL;
+    }
+    return buffer;
+}
+
+static json_t *load_json(const char *path)
+{
+    json_error_t error;
+    json_t *root = json_load_file(path, 0, &error);
+    if (!root)
+        fail_msg("%s: %s", path, error.text);
+    return root;
+}
+
+static bool open_life(golden *g)
+{
+    char path[512];
+    const bool per_tensor = strstr(g->life, "pertensor") != NULL;
+    if (!test_shared(per_tensor ? "golden/config_per_tensor.json"
+                                : "golden/config_per_channel.json",
+                     g->config))
+        return false;
+    if (!model_file(g, g->life, ".json", path))
+        return false;
+    g->info = load_json(path);
+    if (!model_file(g, g->life, ".npz", path))
+        return false;
+    CHECK_OK(g->ctx, rf_npz_read(g->ctx, path, &g->values));
+    return true;
+}
+
+bool golden_open(golden *g, const char *model, const char *life)
+{
+    char path[512];
+    *g = (golden){ .ctx = test_context(), .model = model, .life = life };
+    g->temp = temp_folder_make();
+    if (!model_file(g, "model", ".onnx", path))
+        return false;
+    CHECK_OK(g->ctx, rf_graph_load(g->ctx, path, &g->graph));
+    if (!model_file(g, "map", ".json", path))
+        return false;
+    g->map = load_json(path);
+    return !life || open_life(g);
+}
+
+void golden_close(golden *g)
+{
+    temp_folder_remove(&g->temp);
+    json_decref(g->info);
+    json_decref(g->map);
+    if (g->values.ctx)
+        rf_npz_release(&g->values);
+    rf_graph_free(g->graph);
+    rf_context_free(g->ctx);
+}
+
+const rf_tensor *golden_find(const golden *g, const char *name)
+{
+    return rf_npz_find(&g->values, name);
+}
+
+const rf_tensor *golden_get(const golden *g, const char *name)
+{
+    const rf_tensor *t = golden_find(g, name);
+    if (!t)
+        fail_msg("%s/%s.npz has no array '%s'", g->model, g->life, name);
+    return t;
+}
+
+rf_tensor *golden_array(const golden *g, const char *name)
+{
+    char path[512];
+    rf_tensor *t = NULL;
+    if (!model_file(g, name, ".npy", path))
+        fail_msg("%s/%s.npy is missing", g->model, name);
+    CHECK_OK(g->ctx, rf_tensor_load_npy(g->ctx, path, &t));
+    return t;
+}
+
+/* [batches, 16, ...] -> [batches * 16, ...] in a file of its own. */
+static void flatten_batches(golden *g, const char *name, bool has_batches, char path[512])
+{
+    rf_tensor *t = golden_array(g, name);
+    char file[64];
+    snprintf(file, sizeof file, "%s.npy", name);
+    if (has_batches) {
+        t->shape.dims[1] *= t->shape.dims[0];
+        t->shape.rank--;
+        memmove(t->shape.dims, t->shape.dims + 1, (size_t)t->shape.rank * sizeof t->shape.dims[0]);
+    }
+    temp_path(&g->temp, file, path);
+    CHECK_OK(g->ctx, rf_tensor_save_npy(g->ctx, t, path, /*force=*/true));
+    rf_tensor_free(t);
+}
+
+rf_dataset *golden_dataset(golden *g, const char *samples, const char *labels)
+{
+    char x[512], y[512], spec[1100];
+    rf_dataset *dataset = NULL;
+    flatten_batches(g, samples, strcmp(samples, "eval") != 0, x);
+    if (labels)
+        flatten_batches(g, labels, /*has_batches=*/true, y);
+    snprintf(spec, sizeof spec, "npy:%s%s%s", x, labels ? "," : "", labels ? y : "");
+    CHECK_OK(g->ctx, rf_dataset_open(g->ctx, spec, NULL, &dataset));
+    return dataset;
+}
+
+static const char *scheme_of(const golden *g)
+{
+    const bool enhanced = strcmp(json_string_value(json_object_get(g->info, "scheme")), "tf") != 0;
+    if (json_is_true(json_object_get(g->info, "post_training")))
+        return enhanced ? "post_training_tf_enhanced" : "post_training_tf";
+    return enhanced ? "training_range_learning_with_tf_enhanced_init"
+                    : "training_range_learning_with_tf_init";
+}
+
+rf_sim *golden_sim(golden *g)
+{
+    rf_sim *sim = NULL;
+    const rf_sim_options options = {
+        .param_bw = (int)json_integer_value(json_object_get(g->info, "param_bw")),
+        .output_bw = (int)json_integer_value(json_object_get(g->info, "output_bw")),
+        .scheme = scheme_of(g),
+        .config = g->config,
+        .compat = "aimet",
+    };
+    CHECK_OK(g->ctx, rf_sim_new(g->graph, &options, &sim));
+    return sim;
+}
+
+rf_sim *golden_calibrated_sim(golden *g)
+{
+    rf_sim *sim = golden_sim(g);
+    rf_dataset *data = golden_dataset(g, "calib", NULL);
+    const rf_calibrate_options options = { .batch = GOLDEN_BATCH };
+    CHECK_OK(g->ctx, rf_sim_calibrate(sim, data, &options, NULL));
+    rf_dataset_free(data);
+    return sim;
+}
+
+rf_tensor *golden_logits(const golden *g, const rf_graph *graph)
+{
+    rf_tensor *x = golden_array(g, "eval"), *y = NULL;
+    const rf_tensor *inputs[] = { x };
+    CHECK_OK(g->ctx, rf_infer(graph, inputs, GOLDEN_BATCH, &y));
+    rf_tensor_free(x);
+    return y;
+}
+
+const char *golden_tensor_name(const golden *g, const char *quantizer)
+{
+    json_t *names = json_object_get(json_object_get(g->map, "quantizer_to_onnx_tensor"), "v1");
+    const char *name = json_string_value(json_object_get(names, quantizer));
+    if (!name)
+        fail_msg("%s/map.json has no quantizer '%s'", g->model, quantizer);
+    return name;
+}
+
+rf_node *golden_quantizer(const golden *g, const rf_sim *sim, const char *quantizer)
+{
+    const rf_value *v = rf_graph_find_value(sim->graph, golden_tensor_name(g, quantizer));
+    return v ? rf_value_quantizer(v) : NULL;
+}
+
+static void check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
+                  double floor, double tolerance)
+{
+    const float *e = rf_tensor_f32(expected);
+    for (int64_t i = 0; i < expected->count; i++) {
+        const double error = fabs((double)actual[i] - (double)e[i]);
+        if (!(error <= tolerance * fmax(floor, fabs((double)e[i]))))
+            fail_msg("%s %s: %s[%lld] is %.9g, AIMET has %.9g", g->model, g->life ? g->life : "",
+                     what, (long long)i, (double)actual[i], (double)e[i]);
+    }
+}
+
+void golden_check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
+                  double tolerance)
+{
+    check(g, what, actual, expected, 1.0, tolerance);
+}
+
+void golden_check_scaled(const golden *g, const char *what, const float *actual,
+                         const rf_tensor *expected, double tolerance)
+{
+    double largest = 1e-6; /* a gradient that is zero but for rounding */
+    for (int64_t i = 0; i < expected->count; i++)
+        largest = fmax(largest, fabs((double)rf_tensor_f32(expected)[i]));
+    check(g, what, actual, expected, largest, tolerance);
+}

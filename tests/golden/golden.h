@@ -1,0 +1,65 @@
+/*
+ * Numbers that AIMET itself produced, for comparison: one case is a small model and one life of its simulation. The files
+ * lie in the folder of shared reference files (REFOLD_SHARED); where they are missing, tests skip with a message.
+ * Quantizers are named as AIMET names them ("conv1.weight", "relu1.output0") and mapped to ONNX tensors.
+ */
+#ifndef RF_TESTS_GOLDEN_H
+#define RF_TESTS_GOLDEN_H
+
+#include <jansson.h>
+
+#include "data/npz.h"
+#include "sim/sim.h"
+#include "temp_folder.h"
+#include "testing.h"
+
+#define GOLDEN_BATCH 16 /* samples of every batch in the files */
+
+typedef struct golden {
+    rf_context *ctx;
+    const char *model, *life; /* "linear_bn1d", "v1_tf_w4a8" */
+    char config[512];         /* path of the quantizer configuration */
+    rf_graph *graph;
+    rf_npz values;
+    json_t *info; /* LIFE.json */
+    json_t *map;  /* AIMET's quantizer -> ONNX tensor */
+    temp_folder temp;
+} golden;
+
+/* The models, for loops. */
+extern const char *const golden_models[5];
+
+/* False, with a line on stderr, where the files are missing: skip() then. NULL life: graph and map only. */
+bool golden_open(golden *g, const char *model, const char *life);
+void golden_close(golden *g);
+
+/* NULL where this life lacks it. */
+const rf_tensor *golden_find(const golden *g, const char *name);
+/* Fails the test where it is missing. */
+const rf_tensor *golden_get(const golden *g, const char *name);
+/* MODEL/NAME.npy: [batches, 16, ...], or [16, ...] for "eval"; the caller frees. */
+rf_tensor *golden_array(const golden *g, const char *name);
+
+/* A data set of the samples of an array, batches of 16 in order; labels NULL or the name of the labels' array. */
+rf_dataset *golden_dataset(golden *g, const char *samples, const char *labels);
+
+/* The simulation of this life, with compat "aimet"; built, and calibrated on the calibration batches. */
+rf_sim *golden_sim(golden *g);
+rf_sim *golden_calibrated_sim(golden *g);
+
+/* Outputs of `graph` on eval.npy; the caller frees. */
+rf_tensor *golden_logits(const golden *g, const rf_graph *graph);
+
+/* ONNX tensor of an AIMET quantizer; fails the test where there is none. */
+const char *golden_tensor_name(const golden *g, const char *quantizer);
+/* The simulation's quantizer of an AIMET quantizer; NULL where it has none. */
+rf_node *golden_quantizer(const golden *g, const rf_sim *sim, const char *quantizer);
+
+/* Every |actual - expected| <= tolerance * max(1, |expected|); fails with the worst element and `what`. */
+void golden_check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
+                  double tolerance);
+/* The same relative to the largest expected magnitude: for gradients and other sums of mixed sign. */
+void golden_check_scaled(const golden *g, const char *what, const float *actual,
+                         const rf_tensor *expected, double tolerance);
+
+#endif
