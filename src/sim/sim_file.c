@@ -14,11 +14,6 @@
 
 #define FLOAT_DIGITS 9 /* enough to read the same float32 back */
 
-bool rf_graph_holds_sim(const rf_graph *graph)
-{
-    return rf_graph_metadata(graph, RF_SIM_KEY) != NULL;
-}
-
 /* ------------------------------------------------------------------------------- writing --- */
 
 static json_t *floats_json(const float *values, int64_t count)
