@@ -121,12 +121,6 @@ const char *rf_layer_refusal(rf_arena *arena, const rf_layer *layer, int64_t cha
     return NULL;
 }
 
-/* What Gemm multiplies its bias with. */
-static float bias_factor(const rf_layer *layer)
-{
-    return rf_node_is(layer->node, "Gemm") ? rf_attr_float(layer->node, "beta", 1.0F) : 1.0F;
-}
-
 rf_status rf_layer_get_bias(rf_arena *arena, const rf_layer *layer, int64_t channels, float **out,
                             const char **reason_out)
 {
@@ -143,7 +137,7 @@ rf_status rf_layer_get_bias(rf_arena *arena, const rf_layer *layer, int64_t chan
         return *reason_out ? RF_OK : RF_ENOMEM;
     }
     for (int64_t c = 0; b && c < channels; c++)
-        bias[c] = bias_factor(layer) * rf_tensor_f32(b)[b->count == 1 ? 0 : c];
+        bias[c] = rf_tensor_f32(b)[b->count == 1 ? 0 : c];
     *out = bias;
     return RF_OK;
 }
@@ -249,8 +243,6 @@ rf_status rf_layer_set_bias(rf_graph *g, const rf_layer *layer, int64_t channels
     rf_node *adder = layer->bias_node ? layer->bias_node : layer->node;
     RF_TRY(rf_node_set_floats(g, adder, layer->bias_node ? constant_side(adder) : 2, base, bias,
                               channels));
-    if (fabsf(bias_factor(layer) - 1.0F) > 0.0F)
-        RF_TRY(rf_node_set_float(g, layer->node, "beta", 1.0));
     *adder_out = adder;
     return RF_OK;
 }

@@ -70,6 +70,9 @@ static const char *refuse_quantizer(fold *f)
 
 static const char *refuse_neighbours(const fold *f)
 {
+    if (rf_node_is(f->layer.node, "ConvTranspose") && f->layer.groups != 1)
+        return "folding to scale is not supported for a grouped ConvTranspose; fold to weight "
+               "before quantizing";
     if (quantized_between(f))
         return "an enabled quantizer stands between the layer and the BN; they should belong to "
                "the same supergroup of "
@@ -78,9 +81,6 @@ static const char *refuse_neighbours(const fold *f)
         return "its bias quantizer is on, and the bias changes; leave biases unquantized (params: "
                "bias: is_quantized "
                "False)";
-    if (rf_node_is(f->layer.node, "ConvTranspose") && f->layer.groups != 1)
-        return "folding to scale is not supported for a grouped ConvTranspose; fold to weight "
-               "before quantizing";
     return NULL;
 }
 
@@ -236,7 +236,7 @@ static int64_t largest_difference(const fold *f, const int32_t *codes)
     return largest;
 }
 
-/* New weights and ranges in place, and the proof; *exact_out false: the codes differ (only compat accepts that). */
+/* New weights and ranges in place, and the proof: the largest difference of a code. */
 static rf_status fold_weights(fold *f)
 {
     int32_t *codes = NULL;
@@ -291,8 +291,10 @@ static rf_status fold_pair(rf_sim *sim, rf_arena *arena, const rf_bn_pair *pair,
     RF_TRY(examine(&f, &reason));
     if (reason)
         return rf_fold_log_refused(log, pair, reason);
-    f.result =
-        (rf_folded){ .layer = pair->layer->name, .bn = pair->bn->name, .channels = f.bn.channels };
+    f.result = (rf_folded){ .layer = pair->layer->name,
+                            .bn = pair->bn->name,
+                            .channels = f.bn.channels,
+                            .negative_gamma = rf_attr_int(pair->bn, RF_NEGATIVE_GAMMA, 0) };
     RF_TRY(keep_old(&f));
     RF_TRY(fold_weights(&f));
     if (f.result.max_code_difference > 0 && !sim->compat_aimet) {
@@ -352,7 +354,8 @@ rf_status rf_fold_to_scale(rf_sim *sim, rf_fold_report **out)
         goto out;
     if (log->folded.count > 0 && (st = rf_graph_prune(sim->graph)))
         goto out;
-    rf_sim_refresh(sim);
+    if ((st = rf_sim_refresh(sim)))
+        goto out;
     if (log->folded.count > 0 || log->refused.count == 0)
         sim->state = RF_STATE_FOLDED;
     st = rf_fold_log_finish(log, out);

@@ -24,6 +24,9 @@ struct rf_sim {
     struct rf_sim_view *views;    /* what rf_sim_quantizer hands out */
 };
 
+/* Attribute of a BN: number of channels whose sign was changed before calibration. */
+#define RF_NEGATIVE_GAMMA "refold_negative_gamma"
+
 rf_status rf_sim_need_state(const rf_sim *sim, rf_state least,
                             const char *step); /* RF_ESTATE names the missing step */
 rf_status rf_sim_refresh(rf_sim *sim);         /* after edits: collect quantizers anew; RF_ENOMEM */

@@ -29,7 +29,6 @@ bool rf_bn_pair_folds(const rf_bn_pair *pair);
  * the BN's attribute RF_NEGATIVE_GAMMA.
  */
 rf_status rf_sim_flip_negative_gamma(rf_sim *sim);
-#define RF_NEGATIVE_GAMMA "refold_negative_gamma"
 
 /* Insert quantizers by the configuration's rules. */
 rf_status rf_sim_place(rf_sim *sim, const rf_config *config);

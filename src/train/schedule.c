@@ -11,7 +11,7 @@ static rf_status parse_drops(rf_context *ctx, const char *text, rf_schedule *s)
 {
     const char *p = text;
 
-    do {
+    for (;;) {
         char *end = NULL;
         const long long epoch = strtoll(p, &end, 10);
         const bool rises = s->drop_count == 0 || epoch > s->drops[s->drop_count - 1];
@@ -22,9 +22,10 @@ static rf_status parse_drops(rf_context *ctx, const char *text, rf_schedule *s)
                 "schedule 'step:%s': expected up to %d rising epochs >= 1, as in step:30,60", text,
                 RF_SCHEDULE_DROPS);
         s->drops[s->drop_count++] = epoch;
-        p = *end ? end + 1 : end;
-    } while (*p);
-    return RF_OK;
+        if (*end == '\0')
+            return RF_OK;
+        p = end + 1;
+    }
 }
 
 rf_status rf_schedule_parse(rf_context *ctx, const char *text, double warmup, rf_schedule *out)

@@ -97,17 +97,29 @@ static rf_status prepare(rf_trainer *t, const rf_train_options *options)
 
 /* --- one step --- */
 
-static bool is_finite_view(const rf_view *v)
+static bool is_finite(const float *x, int64_t count)
 {
-    const int64_t count = rf_view_count(v);
-
     for (int64_t i = 0; i < count; i++)
-        if (!isfinite(rf_view_f32(v)[i]))
+        if (!isfinite(x[i]))
             return false;
     return true;
 }
 
-/* First node whose output is still there and not finite; "" when it cannot be said. */
+/*
+ * The first layer with a parameter that is not finite: an update that went too far shows there first, while the memory
+ * of activations may be in use for another one already. NULL: every parameter is finite.
+ */
+static const char *first_bad_layer(const rf_trainer *t)
+{
+    for (size_t i = 0; i < t->params.count; i++) {
+        const rf_param *p = &t->params.items[i];
+        if (!is_finite(rf_tensor_f32(p->value->constant), p->value->constant->count))
+            return p->node->name;
+    }
+    return NULL;
+}
+
+/* Else the first node whose output, as far as it is still there, is not finite. */
 static const char *first_bad_node(const rf_trainer *t, const rf_plan *plan)
 {
     for
@@ -116,22 +128,23 @@ static const char *first_bad_node(const rf_trainer *t, const rf_plan *plan)
             const rf_value *v = rf_node_output(n, 0);
             const rf_view *view = v ? rf_plan_value(plan, v) : NULL;
             if (view && view->data && view->dtype == RF_DTYPE_F32 && rf_view_is_dense(view) &&
-                !is_finite_view(view))
+                !is_finite(rf_view_f32(view), rf_view_count(view)))
                 return n->name;
         }
-    return "";
+    return t->g->last ? t->g->last->name : "";
 }
 
 static rf_status fail_not_finite(const rf_trainer *t, const rf_plan *plan)
 {
-    const char *name = first_bad_node(t, plan);
+    const char *layer = first_bad_layer(t);
 
-    return rf_fail(
-        t->ctx, RF_ENUMERIC,
-        "the loss of step %lld (epoch %lld) is not finite%s%s%s; try a lower learning rate than %g",
-        (long long)t->optimizer.step + 1, (long long)t->at.epoch + 1,
-        *name ? ": the first output that is not finite is that of node '" : "", name,
-        *name ? "'" : "", t->o.learning_rate);
+    return rf_fail(t->ctx, RF_ENUMERIC,
+                   "the loss of step %lld (epoch %lld) is not finite; the first %s that is not "
+                   "finite is that of '%s'; "
+                   "try a lower learning rate than %g",
+                   (long long)t->optimizer.step + 1, (long long)t->at.epoch + 1,
+                   layer ? "parameter" : "output", layer ? layer : first_bad_node(t, plan),
+                   t->o.learning_rate);
 }
 
 static void update_params(rf_trainer *t, const rf_plan *plan)

@@ -1,0 +1,90 @@
+/* Evaluation: accuracy and loss do not depend on the batch size. */
+#include "bn/bn_nets.h"
+
+#define SAMPLES 21
+
+static void the_batch_size_does_not_matter(void **state)
+{
+    rf_context *ctx = test_context();
+    rf_graph *g = bn_net_linear(ctx, 6);
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 6);
+    rf_accuracy a, b;
+    (void)state;
+    CHECK_OK(ctx, rf_evaluate(g, d.dataset, 8, &a));
+    CHECK_OK(ctx, rf_evaluate(g, d.dataset, 100, &b));
+    assert_int_equal(a.samples, SAMPLES);
+    assert_int_equal(b.samples, SAMPLES);
+    CHECK_NEAR(a.loss, b.loss, 1e-6);
+    CHECK_NEAR(a.top1, b.top1, 1e-9);
+    assert_true(a.top5 >= a.top1);
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void top5_is_unknown_with_fewer_classes(void **state)
+{
+    rf_context *ctx = test_context();
+    rf_graph *g = bn_net_linear(ctx, 4);
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 4);
+    rf_accuracy a;
+    (void)state;
+    CHECK_OK(ctx, rf_evaluate(g, d.dataset, 8, &a));
+    assert_true(isnan(a.top5));
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void a_model_with_too_few_classes_names_the_sample(void **state)
+{
+    rf_context *ctx = test_context();
+    rf_graph *g = bn_net_linear(ctx, 2);
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 3);
+    rf_accuracy a;
+    (void)state;
+    CHECK_FAILS(ctx, RF_EDATA, "label 2 of sample", rf_evaluate(g, d.dataset, 8, &a));
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void data_without_labels_is_refused(void **state)
+{
+    rf_context *ctx = test_context();
+    rf_graph *g = bn_net_linear(ctx, 2);
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 0);
+    rf_accuracy a;
+    (void)state;
+    CHECK_FAILS(ctx, RF_EARG, "no labels", rf_evaluate(g, d.dataset, 8, &a));
+    CHECK_FAILS(ctx, RF_EARG, "batch 0", rf_evaluate(g, d.dataset, 0, &a));
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void an_interruption_stops_it(void **state)
+{
+    rf_context *ctx = test_context();
+    rf_graph *g = bn_net_linear(ctx, 3);
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 3);
+    rf_accuracy a;
+    (void)state;
+    rf_context_interrupt(ctx);
+    assert_int_equal(rf_evaluate(g, d.dataset, 8, &a), RF_EINTERRUPTED);
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_batch_size_does_not_matter),
+        cmocka_unit_test(top5_is_unknown_with_fewer_classes),
+        cmocka_unit_test(a_model_with_too_few_classes_names_the_sample),
+        cmocka_unit_test(data_without_labels_is_refused),
+        cmocka_unit_test(an_interruption_stops_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
