@@ -41,10 +41,6 @@ const char *rf_export_tensor_name(const rf_node *fakequant);
 rf_status rf_export_qdq(const rf_sim *sim, const rf_export_choice *choice, const rf_graph *plain,
                         rf_graph **out);
 
-/* --- qdq_bias.c --- */
-/* Biases of layers whose input and weights are behind DequantizeLinear become int32 behind one of their own. */
-rf_status rf_qdq_quantize_biases(rf_graph *g);
-
 /* --- opset.c --- */
 /* Bring a graph to at least `version` of ONNX's operator set. RF_EUNSUPPORTED names the node that has no newer form. */
 rf_status rf_export_upgrade_opset(rf_graph *g, int64_t version);

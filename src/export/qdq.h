@@ -33,11 +33,18 @@ void rf_qdq_write_code(rf_tensor *t, int64_t i, int32_t code);
 /* Scale and zero point as ONNX wants them: scalars, or one element a channel. */
 rf_status rf_qdq_new_grid(rf_qdq *b, const rf_node *q, const rf_container *box,
                           rf_value **scale_out, rf_value **zero_out);
+/* QuantizeLinear or DequantizeLinear in `domain`, in front of `before` (NULL: at the end). */
+rf_status rf_qdq_new_node(rf_qdq *b, const char *op_type, rf_value *const inputs[3],
+                          rf_value *output, const char *domain, rf_node *before);
 /* The matrix Transpose that alone reads a quantized parameter and goes with it, or NULL. */
 rf_node *rf_qdq_transpose(const rf_node *q);
 /* weight -> FakeQuant -> [Transpose] becomes codes -> DequantizeLinear. */
 rf_status rf_qdq_expand_parameter(rf_qdq *b, rf_node *q);
 /* x -> FakeQuant becomes x -> [Clip] -> QuantizeLinear -> DequantizeLinear. */
 rf_status rf_qdq_expand_activation(rf_qdq *b, rf_node *q);
+/* Behind operators that only move data, the grid of what they move. */
+rf_status rf_qdq_carry_grids(rf_qdq *b);
+/* Biases of layers whose input and weights are behind DequantizeLinear become int32 behind one of their own. */
+rf_status rf_qdq_quantize_biases(rf_graph *g);
 
 #endif

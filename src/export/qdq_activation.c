@@ -21,31 +21,12 @@ static rf_status insert_clip(rf_qdq *b, const rf_node *q, rf_value *x, rf_node *
     return RF_OK;
 }
 
-/* uint16 came into ONNX's own domain with opset 21; ONNX Runtime's domain has it in all. */
-static rf_status new_qdq_node(rf_qdq *b, const char *op_type, rf_value *const inputs[3],
-                              rf_value *output, bool microsoft, rf_node *before)
-{
-    const char *base = rf_arena_printf(&b->g->arena, "%s_%s", output->name, op_type);
-    const char *name = base ? rf_graph_unique_name(b->g, base) : NULL;
-    if (!name)
-        return RF_ENOMEM;
-    const rf_node_desc desc = { .name = name,
-                                .op_type = op_type,
-                                .domain = microsoft ? RF_MICROSOFT_DOMAIN : "",
-                                .inputs = inputs,
-                                .input_count = 3,
-                                .outputs = &output,
-                                .output_count = 1,
-                                .before = before };
-    b->uses_microsoft = b->uses_microsoft || microsoft;
-    return rf_graph_add_node(b->g, &desc, NULL);
-}
-
 rf_status rf_qdq_expand_activation(rf_qdq *b, rf_node *q)
 {
     const rf_qspec spec = rf_quantizer_spec(q);
     const bool wide = spec.bitwidth > 8;
-    const bool microsoft = wide && rf_graph_opset(b->g, "") < RF_OPSET_SMALL_INTS;
+    const bool in_onnx = !wide || rf_graph_opset(b->g, "") >= RF_OPSET_SMALL_INTS;
+    const char *domain = in_onnx ? "" : RF_MICROSOFT_DOMAIN;
     const rf_container box = { .dtype = wide ? RF_DTYPE_U16 : RF_DTYPE_U8,
                                .steps = wide ? 65535 : 255 };
     rf_value *x = rf_quantizer_tensor(q), *src = x;
@@ -58,10 +39,10 @@ rf_status rf_qdq_expand_activation(rf_qdq *b, rf_node *q)
         RF_TRY(insert_clip(b, q, x, q, &src));
     RF_TRY(rf_qdq_new_value(b->g, x->name, "quantized", box.dtype, &x->shape, &codes));
     RF_TRY(rf_qdq_new_value(b->g, x->name, "dequantized", RF_DTYPE_F32, &x->shape, &real));
-    RF_TRY(new_qdq_node(b, "QuantizeLinear", (rf_value *[3]){ src, scale, zero }, codes, microsoft,
-                        q));
-    RF_TRY(new_qdq_node(b, "DequantizeLinear", (rf_value *[3]){ codes, scale, zero }, real,
-                        microsoft, q));
+    RF_TRY(rf_qdq_new_node(b, "QuantizeLinear", (rf_value *[3]){ src, scale, zero }, codes, domain,
+                           q));
+    RF_TRY(rf_qdq_new_node(b, "DequantizeLinear", (rf_value *[3]){ codes, scale, zero }, real,
+                           domain, q));
     RF_TRY(rf_graph_replace_uses(b->g, q->outputs[0], real, NULL));
     return rf_graph_remove_node(b->g, q);
 }

@@ -1,5 +1,5 @@
 /* Biases of a QDQ graph as int32: scale = input scale * weight scale of the channel, zero point 0, as targets add them. */
-#include "export/export.h"
+#include "export/qdq.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,26 +16,11 @@ typedef struct layer {
     rf_value *bias;
 } layer;
 
-/* Operators that hand on codes as they are: their output lies on the grid of input 0. */
-static const char *const keeps_grid[] = {
-    "Dropout", "Flatten", "Identity", "MaxPool",   "Reshape",
-    "Slice",   "Split",   "Squeeze",  "Transpose", "Unsqueeze"
-};
-
-static bool hands_on(const rf_node *n)
+/* The DequantizeLinear that makes `v`, or NULL. */
+static rf_node *dequantizes(const rf_value *v)
 {
-    for (size_t i = 0; i < sizeof keeps_grid / sizeof *keeps_grid; i++)
-        if (rf_node_is(n, keeps_grid[i]))
-            return true;
-    return false;
-}
-
-static const rf_node *dequantize_before(const rf_value *v)
-{
-    while (v && v->producer && hands_on(v->producer))
-        v = rf_node_input(v->producer, 0);
-    return v && v->producer && !strcmp(v->producer->op_type, "DequantizeLinear") ? v->producer
-                                                                                 : NULL;
+    rf_node *n = v ? v->producer : NULL;
+    return n && !strcmp(n->op_type, "DequantizeLinear") ? n : NULL;
 }
 
 /* Axis of the output channels in the weights as they lie. */
@@ -60,12 +45,11 @@ static bool match_layer(rf_node *n, layer *out)
 {
     if (!adds_plain_bias(n))
         return false;
-    rf_value *bias = rf_node_input(n, 2), *weights = rf_node_input(n, 1);
-    const rf_node *input = dequantize_before(rf_node_input(n, 0));
-    rf_node *dequantize = weights ? weights->producer : NULL;
+    rf_value *bias = rf_node_input(n, 2);
+    const rf_node *input = dequantizes(rf_node_input(n, 0));
+    rf_node *dequantize = dequantizes(rf_node_input(n, 1));
     if (!bias || !bias->constant || bias->constant->dtype != RF_DTYPE_F32 || !input ||
-        !dequantize || strcmp(dequantize->op_type, "DequantizeLinear") ||
-        !dequantize->inputs[0]->constant)
+        !dequantize || !dequantize->inputs[0]->constant)
         return false;
     const rf_tensor *scale = dequantize->inputs[1]->constant,
                     *input_scale = input->inputs[1]->constant;

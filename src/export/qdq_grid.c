@@ -74,3 +74,22 @@ rf_status rf_qdq_new_grid(rf_qdq *b, const rf_node *q, const rf_container *box,
     rf_tensor_free(zeros);
     return st;
 }
+
+rf_status rf_qdq_new_node(rf_qdq *b, const char *op_type, rf_value *const inputs[3],
+                          rf_value *output, const char *domain, rf_node *before)
+{
+    const char *base = rf_arena_printf(&b->g->arena, "%s_%s", output->name, op_type);
+    const char *name = base ? rf_graph_unique_name(b->g, base) : NULL;
+    if (!name)
+        return RF_ENOMEM;
+    const rf_node_desc desc = { .name = name,
+                                .op_type = op_type,
+                                .domain = domain,
+                                .inputs = inputs,
+                                .input_count = 3,
+                                .outputs = &output,
+                                .output_count = 1,
+                                .before = before };
+    b->uses_microsoft = b->uses_microsoft || domain[0];
+    return rf_graph_add_node(b->g, &desc, NULL);
+}

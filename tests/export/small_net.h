@@ -138,7 +138,8 @@ static inline rf_graph *net_build_old(rf_context *ctx)
     return net.g;
 }
 
-/* Largest magnitude of each channel of a parameter as the ends of a symmetric range; fixed ends for activations. */
+/* Largest magnitude of each channel of a parameter as the ends of a symmetric range; fixed ends for activations, from 0
+ * behind Relu and Clip as calibration finds them. */
 static inline void net_set_range(rf_sim *sim, rf_node *q)
 {
     const rf_value *v = rf_quantizer_tensor(q);
@@ -147,7 +148,9 @@ static inline void net_set_range(rf_sim *sim, rf_node *q)
     float min[64], max[64];
     assert_true(count <= 64);
     for (int64_t c = 0; c < count; c++) {
-        min[c] = -1.3f;
+        min[c] = v->producer && (rf_node_is(v->producer, "Relu") || rf_node_is(v->producer, "Clip"))
+                     ? 0.0f
+                     : -1.3f;
         max[c] = 2.9f;
     }
     if (rf_quantizer_is_param(q)) {
