@@ -406,12 +406,18 @@ void op_test_expect(op_test *t, int output, rf_shape shape, const float *values,
     }
 }
 
+/* int64 does not fit a double. */
+static int64_t integer_at(const rf_view *v, int64_t i)
+{
+    return v->dtype == RF_DTYPE_I64 ? rf_view_i64(v)[offset_of(v, i)] : (int64_t)op_test_at(v, i);
+}
+
 void op_test_expect_ints(op_test *t, int output, rf_shape shape, const int64_t *values)
 {
     op_test_run(t, RF_MODE_INFER, RF_LAYOUT_PLAIN);
     check_shape(t, output, &shape);
     for (int64_t i = 0; i < rf_view_count(&t->out[output]); i++)
-        assert_int_equal((int64_t)op_test_out(t, output, i), values[i]);
+        assert_int_equal(integer_at(&t->out[output], i), values[i]);
 }
 
 /* Random weights of the functional whose gradient is taken. */
