@@ -198,7 +198,7 @@ void golden_check(const golden *g, const char *what, const float *actual, const 
 void golden_check_scaled(const golden *g, const char *what, const float *actual,
                          const rf_tensor *expected, double tolerance)
 {
-    double largest = 1e-6; /* a gradient that is zero but for rounding */
+    double largest = 1e-3; /* a gradient that is zero but for rounding */
     for (int64_t i = 0; i < expected->count; i++)
         largest = fmax(largest, fabs((double)rf_tensor_f32(expected)[i]));
     check(g, what, actual, expected, largest, tolerance);
