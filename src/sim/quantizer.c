@@ -167,6 +167,28 @@ static rf_status set_attributes(rf_graph *g, rf_node *n, const rf_quantizer_desc
     return rf_node_set_string(g, n, "grid", name_of_grid(desc->spec.grid));
 }
 
+static bool uses(const rf_node *n, const rf_value *v)
+{
+    for (int i = 0; i < n->input_count; i++) {
+        if (n->inputs[i] == v)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Behind the producer, or in front of the first user; in both cases behind the quantizers that are there already. So
+ * quantizers that are inserted in the order of the list keep that order, and a file that is read and written again
+ * stays the same.
+ */
+static rf_node *place_for(const rf_graph *g, const rf_value *v)
+{
+    rf_node *n = v->producer ? v->producer->next : g->first;
+    while (n && (v->producer ? rf_node_is_fakequant(n) : !uses(n, v)))
+        n = n->next;
+    return n;
+}
+
 static rf_status add_node(rf_graph *g, rf_value *v, rf_value *min, rf_value *max, rf_node **out)
 {
     rf_value *quantized = NULL;
@@ -184,7 +206,7 @@ static rf_status add_node(rf_graph *g, rf_value *v, rf_value *min, rf_value *max
         .input_count = 3,
         .outputs = outputs,
         .output_count = 1,
-        .before = v->producer ? v->producer->next : g->first,
+        .before = place_for(g, v),
     };
     return rf_graph_add_node(g, &desc, out);
 }
