@@ -118,9 +118,10 @@ static char **encode_names(writer *w, rf_value *const *values, int count)
 static size_t count_inputs(const rf_node *n)
 {
     const Onnx__NodeProto *old = n->origin;
-    const size_t at_least = old ? old->n_input : 0;
     size_t count = (size_t)n->input_count;
-    while (count && !n->inputs[count - 1] && (count > at_least || old->input[count - 1][0]))
+    if (old && count && old->n_input == count && !old->input[count - 1][0])
+        return count;
+    while (count && !n->inputs[count - 1])
         count--;
     return count;
 }
