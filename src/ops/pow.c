@@ -3,6 +3,13 @@
 
 #include "ops/elementwise.h"
 
+/* Since opset 12 the exponent may be of another dtype than the base. */
+static rf_status infer(rf_inference *io)
+{
+    RF_TRY(rf_infer_float(io));
+    return rf_binary_infer(io);
+}
+
 RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
 {
     float *y = p[0];
@@ -56,7 +63,7 @@ const rf_op rf_op_pow = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
-    .infer = rf_binary_infer,
+    .infer = infer,
     .prepare = rf_binary_prepare,
     .forward = forward,
     .backward = backward,

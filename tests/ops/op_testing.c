@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 #include "base/rng.h"
+#include "ops/element.h"
 
 #define DIFFERENCE_STEP 1e-2f
 
@@ -64,10 +65,15 @@ static void forget_step(op_test *t)
     t->prepared = false;
 }
 
+void op_test_release(op_test *t)
+{
+    forget_step(t);
+}
+
 void op_test_free(op_test *t)
 {
     rf_context *ctx = t->ctx;
-    forget_step(t);
+    op_test_release(t);
     for (int i = 0; i < t->in_count; i++)
         if (!t->inputs[i].constant)
             rf_tensor_free(t->inputs[i].values); /* constants belong to the graph */
@@ -235,20 +241,7 @@ static void fill(const rf_view *v, const void *row_major)
 
 double op_test_at(const rf_view *v, int64_t i)
 {
-    const int64_t at = offset_of(v, i);
-    switch (v->dtype) {
-    case RF_DTYPE_F32:
-        return (double)((const float *)v->data)[at];
-    case RF_DTYPE_I64:
-        return (double)((const int64_t *)v->data)[at];
-    case RF_DTYPE_I32:
-        return (double)((const int32_t *)v->data)[at];
-    case RF_DTYPE_I8:
-        return (double)((const int8_t *)v->data)[at];
-    default:
-        assert_int_equal(rf_dtype_bytes(v->dtype), 1);
-        return (double)((const uint8_t *)v->data)[at];
-    }
+    return rf_element_f64(v->dtype, v->data, offset_of(v, i));
 }
 
 double op_test_out(const op_test *t, int output, int64_t i)

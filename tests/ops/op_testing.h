@@ -53,6 +53,7 @@ typedef struct op_test {
 op_test *op_test_new(const char *op_type, int64_t opset);
 op_test *op_test_new_outputs(const char *op_type, int64_t opset, int out_count);
 void op_test_free(op_test *t);
+void op_test_release(op_test *t); /* buffers of the last run; op_test_free does it too */
 void op_test_int(op_test *t, const char *attr, int64_t value);
 void op_test_ints(op_test *t, const char *attr, int64_t count, const int64_t *values);
 void op_test_float(op_test *t, const char *attr, double value);
