@@ -75,7 +75,7 @@ static void print_ports(const char *head, const rf_graph *g, port_count count, p
 {
     rf_port port;
     for (int i = 0; i < count(g) && at(g, i, &port) == RF_OK; i++) {
-        printf("%-12s%s: %s [", i == 0 ? head : "", port.name, rf_dtype_name(port.dtype));
+        printf("%-15s%s: %s [", i == 0 ? head : "", port.name, rf_dtype_name(port.dtype));
         for (int d = 0; d < port.rank; d++) {
             if (port.dims[d] < 0)
                 printf("%s?", d ? ", " : "");
@@ -91,13 +91,13 @@ static void print_summary(const cli_model *model, const rf_inspection *found)
     const rf_graph *g = cli_model_graph(model);
     print_ports("inputs", g, rf_graph_input_count, rf_graph_input);
     print_ports("outputs", g, rf_graph_output_count, rf_graph_output);
-    printf("%-12s%lld\n", "parameters", (long long)found->parameters);
+    printf("%-15s%lld\n", "parameters", (long long)found->parameters);
     if (found->macs > 0)
-        printf("%-12s%.4g million a sample\n", "multiply-adds", 1e-6 * (double)found->macs);
+        printf("%-15s%.4g million a sample\n", "multiply-adds", 1e-6 * (double)found->macs);
     if (model->sim)
-        printf("%-12s%s, %d quantizers\n", "simulation", rf_state_name(rf_sim_state(model->sim)),
+        printf("%-15s%s, %d quantizers\n", "simulation", rf_state_name(rf_sim_state(model->sim)),
                rf_sim_quantizer_count(model->sim));
-    printf("%-12s", "operators");
+    printf("%-15s", "operators");
     for (int i = 0; i < found->operator_count; i++)
         printf("%s%s %lld", i ? ", " : "", found->operators[i].name,
                (long long)found->operators[i].count);
