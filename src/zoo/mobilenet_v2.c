@@ -40,17 +40,21 @@ static int64_t last_channels(const rf_builder *b, bool small)
     return b->width < 1.0 && !small ? 1280 : rf_scaled_channels(b, 1280);
 }
 
+/*
+ * For small images the stem keeps the size, and so do the last groups where the map would shrink below 4x4. The early
+ * halvings stay: wide expansions on the full image are where such a network spends its time.
+ */
 void rf_zoo_mobilenet_v2(rf_builder *b, rf_feature input)
 {
-    int dropped = rf_dropped_halvings(&input, 5);
+    const int dropped = rf_dropped_halvings(&input, 5);
     const bool small = dropped > 0;
+    int halvings = small ? 5 - dropped : 4; /* those behind the stem; the last groups go without */
     const rf_conv_spec stem = { rf_scaled_channels(b, 32), 3, 3, small ? 1 : 2, 1 };
     const rf_conv_spec last = { last_channels(b, small), 1, 1, 1, 1 };
     rf_feature x = conv_bn_relu6(b, input, "features.0", &stem);
     int index = 1;
-    dropped--;
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
-        const bool keeps_size = groups[i].stride == 1 || dropped-- > 0;
+        const bool keeps_size = groups[i].stride == 1 || halvings-- <= 0;
         for (int k = 0; k < groups[i].repeats; k++)
             x = inverted_residual(b, x, rf_build_name(b, "features.%d", index++),
                                   groups[i].expansion, rf_scaled_channels(b, groups[i].channels),
