@@ -147,6 +147,12 @@ static rf_status calibrate_params(calibration *c)
     return RF_OK;
 }
 
+rf_status rf_sim_calibrate_params(rf_sim *sim)
+{
+    calibration c = { .sim = sim, .ctx = sim->ctx };
+    return calibrate_params(&c);
+}
+
 /* ---------------------------------------------------------------------- activations --- */
 
 static rf_status new_analyzers(calibration *c)

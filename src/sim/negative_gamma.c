@@ -1,7 +1,9 @@
 /*
- * Negative gammas before calibration. Folding a channel with gamma < 0 mirrors its integer codes, and the lowest code
- * of the grid has no mirror image. Changing the sign of the channel's weights, bias, running mean and gamma leaves the
- * network's function as it is, bit for bit, and makes every later fold exact.
+ * Negative gammas. Folding a channel with gamma < 0 mirrors its integer codes, and the lowest code of the grid has no
+ * mirror image. Changing the sign of the channel's weights, bias, running mean and gamma leaves the float network's
+ * function as it is, bit for bit, and makes every later fold exact: before calibration for what the model came with, and
+ * after training for gammas that crossed 0 meanwhile. There the range is mirrored too, and only a weight on the lowest
+ * code of a symmetric grid moves, by one step in a channel that is next to dead.
  */
 #include "base/status.h"
 #include "sim/sim_impl.h"
@@ -69,6 +71,19 @@ static void flip_channel(const channel_parts *p, int64_t c)
     }
 }
 
+/* Ends of a channel's range; those of a symmetric grid mean the same either way round, and stay as they are stored. */
+static void mirror_range(const channel_parts *p, int64_t c)
+{
+    const rf_node *q = rf_value_quantizer(p->weight);
+    if (!q || rf_quantizer_count(q) != p->channels || rf_quantizer_spec(q).symmetric)
+        return;
+    const float min = rf_quantizer_min(q)[c];
+    rf_quantizer_min(q)[c] = -rf_quantizer_max(q)[c];
+    rf_quantizer_max(q)[c] = -min;
+    rf_value_touch(q->inputs[1]);
+    rf_value_touch(q->inputs[2]);
+}
+
 static void touch_parts(const channel_parts *p)
 {
     rf_value *const changed[] = { p->weight, p->bias, p->mean, p->gamma };
@@ -87,12 +102,14 @@ static rf_status flip_pair(rf_graph *g, const rf_bn_pair *pair)
     for (int64_t c = 0; c < parts.channels; c++) {
         if (rf_tensor_f32(parts.gamma->constant)[c] < 0.0f) {
             flip_channel(&parts, c);
+            mirror_range(&parts, c);
             flipped++;
         }
     }
     if (flipped == 0)
         return RF_OK;
     touch_parts(&parts);
+    flipped += rf_attr_int(pair->bn, RF_NEGATIVE_GAMMA, 0);
     return rf_node_set_int(g, pair->bn, RF_NEGATIVE_GAMMA, flipped);
 }
 

@@ -119,7 +119,9 @@ rf_status rf_quantizer_store(rf_sim *sim, rf_node *n, const rf_encoding *encodin
         min[c] = mirrored ? -max[c] : (float)encodings[c].min;
     }
     rf_status st = rf_quantizer_set_range(sim, n, min, max, count);
-    if (st == RF_OK)
+    if (st == RF_OK &&
+        !rf_quantizer_enabled(
+            n)) /* setting an attribute costs memory, and static schemes come often */
         st = rf_node_set_int(sim->graph, n, "enabled", 1);
     rf_free(sim->ctx, ends);
     return st;

@@ -24,8 +24,14 @@ struct rf_sim {
     struct rf_sim_view *views;    /* what rf_sim_quantizer hands out */
 };
 
-/* Attribute of a BN: number of channels whose sign was changed before calibration. */
+/*
+ * Channels of negative gamma in pairs that fold: W, bias, mean and gamma change sign, and so does the range of W. Their
+ * number is added to the BN's attribute RF_NEGATIVE_GAMMA.
+ */
+rf_status rf_sim_flip_negative_gamma(rf_sim *sim);
 #define RF_NEGATIVE_GAMMA "refold_negative_gamma"
+/* Set the ranges of all parameters from their present values, as static schemes do while they train. */
+rf_status rf_sim_calibrate_params(rf_sim *sim);
 
 rf_status rf_sim_need_state(const rf_sim *sim, rf_state least,
                             const char *step); /* RF_ESTATE names the missing step */

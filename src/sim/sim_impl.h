@@ -7,6 +7,7 @@
 
 /* What rf_sim_quantizer has handed out for one quantizer. */
 struct rf_sim_view {
+    int64_t count;
     double *scale;
     int64_t *offset;
 };
@@ -23,12 +24,6 @@ rf_status rf_sim_take_graph(rf_graph *graph, const rf_sim_options *options, rf_s
 
 /* A pair whose BN is left without quantizers, because it will be folded. */
 bool rf_bn_pair_folds(const rf_bn_pair *pair);
-
-/*
- * Channels of negative gamma in pairs that fold: W, bias, mean and gamma change sign, exactly. Their number is left in
- * the BN's attribute RF_NEGATIVE_GAMMA.
- */
-rf_status rf_sim_flip_negative_gamma(rf_sim *sim);
 
 /* Insert quantizers by the configuration's rules. */
 rf_status rf_sim_place(rf_sim *sim, const rf_config *config);

@@ -40,7 +40,7 @@ static rf_status add_slot(rf_safetensors *file, rf_arena *arena, const rf_traine
     if (!name)
         return RF_ENOMEM;
     RF_TRY(rf_safetensors_add(file, name, v->constant));
-    for (int m = 0; slot->moments[0] && m < t->optimizer.rule->moments; m++) {
+    for (int m = 0; rf_slot_learns(slot) && m < t->optimizer.rule->moments; m++) {
         name = moment_name(arena, m, v);
         if (!name)
             return RF_ENOMEM;
@@ -256,7 +256,7 @@ static rf_status read_slot(const reader *r, rf_slot *slot, bool copy)
     RF_TRY(rf_safetensors_get(r->file, name, v->constant->dtype, &v->constant->shape, &found));
     if (copy)
         memcpy(v->constant->data, found->data, (size_t)found->count * rf_dtype_bytes(found->dtype));
-    for (int m = 0; slot->moments[0] && m < r->t->optimizer.rule->moments; m++) {
+    for (int m = 0; rf_slot_learns(slot) && m < r->t->optimizer.rule->moments; m++) {
         name = moment_name(r->arena, m, v);
         if (!name)
             return RF_ENOMEM;

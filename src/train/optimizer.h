@@ -41,6 +41,12 @@ typedef struct rf_optimizer {
     rf_slot *slots; /* one a parameter, in their order */
 } rf_optimizer;
 
+/* Whether the parameter was trainable when the optimizer was made. */
+static inline bool rf_slot_learns(const rf_slot *slot)
+{
+    return slot->moments[0] != NULL;
+}
+
 /* params must outlive the optimizer. */
 rf_status rf_optimizer_init(rf_optimizer *o, rf_context *ctx, const rf_optimizer_rule *rule,
                             const rf_params *params);

@@ -22,6 +22,7 @@ static bool is_range(const rf_param *p)
     return p->role == RF_ROLE_RANGE_MIN || p->role == RF_ROLE_RANGE_MAX;
 }
 
+/* Plans mark what is trainable anew, so what holds for this run is which slots of the optimizer have moments. */
 static rf_status collect_params(rf_trainer *t)
 {
     const bool learn_ranges = t->sim && t->sim->learned && t->o.encoding_learning_rate > 0.0;
@@ -155,7 +156,8 @@ static void update_params(rf_trainer *t, const rf_plan *plan)
     rf_optimizer_begin(&t->optimizer);
     for (size_t i = 0; i < t->params.count; i++) {
         const rf_param *p = &t->params.items[i];
-        const rf_view *diff = p->value->trainable ? rf_plan_diff_param(plan, p->value) : NULL;
+        const rf_view *diff =
+            rf_slot_learns(&t->optimizer.slots[i]) ? rf_plan_diff_param(plan, p->value) : NULL;
         const rf_update hyper = {
             .learning_rate =
                 factor * (is_range(p) ? t->o.encoding_learning_rate : t->o.learning_rate),
@@ -175,6 +177,9 @@ static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
                                    .smoothing = t->o.label_smoothing };
     rf_loss_sums sums = { 0 };
 
+    /* Static schemes take the ranges of weights from the weights, at every step; AIMET v1 does. */
+    if (t->sim && !t->sim->learned)
+        RF_TRY(rf_sim_calibrate_params(t->sim));
     RF_TRY(rf_plan_forward(plan));
     RF_TRY(
         rf_loss_add(t->ctx, rf_plan_output(plan, 0), &labels, rf_plan_diff_output(plan, 0), &sums));
@@ -336,6 +341,14 @@ rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
     return train(graph, NULL, dataset, options, out);
 }
 
+/* What the last update left behind: gammas below 0, which AIMET keeps, and weights that outgrew a static range. */
+static rf_status settle(rf_sim *sim)
+{
+    if (!sim->compat_aimet)
+        RF_TRY(rf_sim_flip_negative_gamma(sim));
+    return sim->learned ? RF_OK : rf_sim_calibrate_params(sim);
+}
+
 rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_options *options,
                        rf_training *out)
 {
@@ -345,5 +358,5 @@ rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_op
                        "the simulation is folded: its BN layers are gone; train before folding");
     RF_TRY(train(sim->graph, sim, dataset, options, out));
     sim->state = RF_STATE_TRAINED;
-    return RF_OK;
+    return settle(sim);
 }
