@@ -97,12 +97,17 @@ rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options, rf_si
     return RF_OK;
 }
 
+static void release_view(rf_context *ctx, struct rf_sim_view *view)
+{
+    rf_free(ctx, view->scale);
+    rf_free(ctx, view->offset);
+    *view = (struct rf_sim_view){ 0 };
+}
+
 static void release_views(rf_sim *sim)
 {
-    for (size_t i = 0; sim->views && i < sim->quantizers.count; i++) {
-        rf_free(sim->ctx, sim->views[i].scale);
-        rf_free(sim->ctx, sim->views[i].offset);
-    }
+    for (size_t i = 0; sim->views && i < sim->quantizers.count; i++)
+        release_view(sim->ctx, &sim->views[i]);
     rf_free(sim->ctx, sim->views);
     sim->views = NULL;
 }
@@ -170,18 +175,29 @@ static const char *owner_name(const rf_node *n)
     return use ? use->node->name : "";
 }
 
+/* Buffers stay where they are while the count does, so that a second look does not pull the first one's away. */
+static rf_status size_view(rf_context *ctx, struct rf_sim_view *view, int64_t count)
+{
+    if (view->count == count)
+        return RF_OK;
+    release_view(ctx, view);
+    view->scale = rf_calloc(ctx, (size_t)count, sizeof *view->scale);
+    view->offset = rf_calloc(ctx, (size_t)count, sizeof *view->offset);
+    if (!view->scale || !view->offset) {
+        release_view(ctx, view);
+        return RF_ENOMEM;
+    }
+    view->count = count;
+    return RF_OK;
+}
+
 static rf_status fill_view(rf_sim *sim, size_t index, const rf_node *n)
 {
     if (!sim->views)
         RF_NEW_ARRAY(sim->ctx, sim->views, sim->quantizers.count);
     struct rf_sim_view *view = &sim->views[index];
     const int64_t count = rf_quantizer_count(n);
-    rf_free(sim->ctx, view->scale);
-    rf_free(sim->ctx, view->offset);
-    view->scale = rf_calloc(sim->ctx, (size_t)count, sizeof *view->scale);
-    view->offset = rf_calloc(sim->ctx, (size_t)count, sizeof *view->offset);
-    if (!view->scale || !view->offset)
-        return RF_ENOMEM;
+    RF_TRY(size_view(sim->ctx, view, count));
     const rf_qspec spec = rf_quantizer_spec(n);
     for (int64_t c = 0; c < count; c++) {
         const rf_encoding e =
