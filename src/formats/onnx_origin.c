@@ -10,7 +10,7 @@ struct rf_onnx_origin {
     rf_context *ctx;
     int count;
     size_t budget; /* bytes that unpacking may still take */
-    bool over_budget;
+    bool over_budget, out_of_memory;
     ProtobufCAllocator allocator;
     Onnx__ModelProto *model;
 };
@@ -23,7 +23,10 @@ static void *take_memory(void *user, size_t bytes)
         return NULL;
     }
     origin->budget -= bytes;
-    return rf_alloc(origin->ctx, bytes);
+    void *memory = rf_alloc(origin->ctx, bytes);
+    if (!memory)
+        origin->out_of_memory = true;
+    return memory;
 }
 
 static void give_memory(void *user, void *memory)
@@ -39,9 +42,10 @@ static rf_status fail_unpack(const rf_onnx_origin *origin, size_t size)
                        "a file of %zu bytes unfolds to more than %d times its size; no real model "
                        "does",
                        size, (int)MEMORY_PER_BYTE);
-    return rf_fail(
-        origin->ctx, RF_EMODEL,
-        "the protobuf message cannot be unpacked; the file is damaged or memory is short");
+    if (origin->out_of_memory)
+        return RF_ENOMEM;
+    return rf_fail(origin->ctx, RF_EMODEL,
+                   "the protobuf message cannot be unpacked; the file is damaged");
 }
 
 rf_status rf_onnx_origin_unpack(rf_context *ctx, const uint8_t *bytes, size_t size,

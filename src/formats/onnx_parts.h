@@ -32,7 +32,8 @@ rf_status rf_onnx_scan(rf_context *ctx, const uint8_t *bytes, size_t size);
 
 /* The unpacked model, counted: graphs made from one file share it. */
 typedef struct rf_onnx_origin rf_onnx_origin;
-rf_status rf_onnx_origin_unpack(rf_context *ctx, const uint8_t *bytes, size_t size, rf_onnx_origin **out);
+rf_status rf_onnx_origin_unpack(rf_context *ctx, const uint8_t *bytes, size_t size,
+                                rf_onnx_origin **out);
 void rf_onnx_origin_retain(void *origin);
 void rf_onnx_origin_release(void *origin); /* accepts NULL */
 Onnx__ModelProto *rf_onnx_origin_model(const rf_onnx_origin *origin);
@@ -40,19 +41,21 @@ Onnx__ModelProto *rf_onnx_origin_model(const rf_onnx_origin *origin);
 void rf_onnx_origin_drop_raw(rf_onnx_origin *origin, Onnx__TensorProto *tensor);
 
 /* dtype, shape, onnx_type of a ValueInfoProto's type; RF_EUNSUPPORTED for what is no tensor. `what` appears in messages. */
-rf_status rf_onnx_decode_type(rf_context *ctx, const Onnx__TypeProto *type, const char *what, const char *name,
-                              rf_value *out);
+rf_status rf_onnx_decode_type(rf_context *ctx, const Onnx__TypeProto *type, const char *what,
+                              const char *name, rf_value *out);
 
 /* *out stays NULL, with RF_OK, for types that are only kept for writing. */
-rf_status rf_onnx_decode_tensor(const rf_onnx_source *source, const Onnx__TensorProto *proto, const char *name,
-                                rf_tensor **out);
+rf_status rf_onnx_decode_tensor(const rf_onnx_source *source, const Onnx__TensorProto *proto,
+                                const char *name, rf_tensor **out);
 /* Message for t in `arena`; numbers are borrowed from t. `name` may be NULL. */
-Onnx__TensorProto *rf_onnx_encode_tensor(rf_arena *arena, const rf_tensor *t, int onnx_type, const char *name);
+Onnx__TensorProto *rf_onnx_encode_tensor(rf_arena *arena, const rf_tensor *t, int onnx_type,
+                                         const char *name);
 /* `size` bytes at `offset` of a file below source->folder, read into new memory (rf_free). */
-rf_status rf_external_data_read(const rf_onnx_source *source, const Onnx__TensorProto *proto, const char *name,
-                                size_t size, uint8_t **out);
+rf_status rf_external_data_read(const rf_onnx_source *source, const Onnx__TensorProto *proto,
+                                const char *name, size_t size, uint8_t **out);
 
-rf_status rf_onnx_decode_attr(const rf_onnx_source *source, rf_graph *g, rf_node *n, const Onnx__AttributeProto *proto);
+rf_status rf_onnx_decode_attr(const rf_onnx_source *source, rf_graph *g, rf_node *n,
+                              const Onnx__AttributeProto *proto);
 /* A Constant node's tensor, from `value` or any of the other forms. The attribute becomes `value`; it is written back as it
  * was read as long as nothing changes it. */
 rf_status rf_onnx_decode_constant(rf_graph *g, rf_node *n);

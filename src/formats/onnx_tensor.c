@@ -53,7 +53,7 @@ static rf_status fail_length(rf_context *ctx, const char *name, const char *fiel
 static void unpack4(const uint8_t *packed, bool is_signed, int64_t count, uint8_t *codes)
 {
     for (int64_t i = 0; i < count; i++) {
-        const unsigned nibble = (packed[i / 2] >> (i % 2 * 4)) & 15u;
+        const unsigned nibble = ((unsigned)packed[i / 2] >> (i % 2 * 4)) & 15u;
         codes[i] = (uint8_t)(is_signed && nibble > 7 ? nibble | 0xf0u : nibble);
     }
 }

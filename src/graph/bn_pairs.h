@@ -10,17 +10,18 @@
 #include "graph/graph.h"
 
 typedef enum rf_bn_kind {
-    RF_BN_BACKWARD,  /* layer -> BN: folds into the layer before it */
-    RF_BN_FORWARD,   /* BN -> layer: reported; folded only to weight and only where exact (no padding) */
+    RF_BN_BACKWARD, /* layer -> BN: folds into the layer before it */
+    RF_BN_FORWARD, /* BN -> layer: reported; folded only to weight and only where exact (no padding) */
     RF_BN_STANDALONE /* neither; stays as a multiply-add */
 } rf_bn_kind;
 
 typedef struct rf_bn_pair {
     rf_node *bn;
-    rf_node *layer;      /* NULL for stand-alone */
+    rf_node *layer; /* NULL for stand-alone */
     rf_bn_kind kind;
-    const char *reason;  /* why not RF_BN_BACKWARD; static or in the graph's arena; NULL for backward pairs */
-    int channel_axis;    /* axis of the layer's weight that holds the BN's channels; Conv 0, ConvTranspose 1, Gemm transB 0 else 1, MatMul 1 (last) */
+    const char *
+        reason; /* why not RF_BN_BACKWARD; static or in the graph's arena; NULL for backward pairs */
+    int channel_axis; /* axis of the layer's weight that holds the BN's channels; Conv 0, ConvTranspose 1, Gemm transB 0 else 1, MatMul 1 (last) */
 } rf_bn_pair;
 
 typedef RF_VEC(rf_bn_pair) rf_bn_pairs;
@@ -33,13 +34,14 @@ rf_status rf_bn_pairs_find(rf_graph *g, rf_bn_pairs *out);
  * MatMul -> Add(constant vector). Describes where weight and bias are. RF_OK with *is_layer_out = false otherwise.
  */
 typedef struct rf_layer {
-    rf_node *node;       /* Conv, ConvTranspose, Gemm or MatMul */
-    rf_node *bias_node;  /* the Add behind a MatMul; NULL: bias is input 2 of node */
-    rf_value *weight;    /* the constant itself, behind FakeQuant and constant Transpose nodes */
-    rf_node *transpose;  /* Transpose between weight and node (PyTorch's bias-less Linear); NULL mostly */
-    rf_value *bias;      /* constant or NULL */
-    rf_value *output;    /* of bias_node or node */
-    int channel_axis;    /* output channels, in `weight` as stored */
+    rf_node *node;      /* Conv, ConvTranspose, Gemm or MatMul */
+    rf_node *bias_node; /* the Add behind a MatMul; NULL: bias is input 2 of node */
+    rf_value *weight;   /* the constant itself, behind FakeQuant and constant Transpose nodes */
+    rf_node *
+        transpose; /* Transpose between weight and node (PyTorch's bias-less Linear); NULL mostly */
+    rf_value *bias;   /* constant or NULL */
+    rf_value *output; /* of bias_node or node */
+    int channel_axis; /* output channels, in `weight` as stored */
     int64_t groups;
 } rf_layer;
 bool rf_layer_match(rf_node *n, rf_layer *out);

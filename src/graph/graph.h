@@ -14,7 +14,12 @@ typedef struct rf_value rf_value;
 typedef struct rf_node rf_node;
 
 typedef enum rf_attr_type {
-    RF_ATTR_INT, RF_ATTR_FLOAT, RF_ATTR_STRING, RF_ATTR_INTS, RF_ATTR_FLOATS, RF_ATTR_TENSOR,
+    RF_ATTR_INT,
+    RF_ATTR_FLOAT,
+    RF_ATTR_STRING,
+    RF_ATTR_INTS,
+    RF_ATTR_FLOATS,
+    RF_ATTR_TENSOR,
     RF_ATTR_OTHER /* graphs, sparse tensors, string lists: kept for writing, not understood */
 } rf_attr_type;
 
@@ -28,7 +33,8 @@ typedef struct rf_attr {
     const int64_t *ints;
     const float *floats;
     rf_tensor *tensor; /* owned by the graph */
-    const void *origin; /* the reader's AttributeProto; NULL once the attribute was changed or for new ones */
+    const void *
+        origin; /* the reader's AttributeProto; NULL once the attribute was changed or for new ones */
 } rf_attr;
 
 /* One use of a value as an input of a node. */
@@ -41,20 +47,23 @@ typedef struct rf_use {
 struct rf_value {
     const char *name;
     rf_dtype dtype;
-    rf_shape shape;       /* as declared; rank -1 unknown. Planning infers the real ones */
-    rf_node *producer;    /* NULL: graph input or initializer */
-    rf_use *uses;         /* in no particular order; rf_value_use_count, rf_value_only_use */
-    rf_tensor *constant;  /* owned by the graph: initializer or Constant node; NULL: computed. Training writes into it */
+    rf_shape shape;    /* as declared; rank -1 unknown. Planning infers the real ones */
+    rf_node *producer; /* NULL: graph input or initializer */
+    rf_use *uses;      /* in no particular order; rf_value_use_count, rf_value_only_use */
+    rf_tensor *
+        constant; /* owned by the graph: initializer or Constant node; NULL: computed. Training writes into it */
     bool is_input, is_output;
-    bool pinned;          /* a subgraph of If, Loop or Scan reads it by name: it has a use that is not listed */
-    bool trainable;       /* a constant that training changes; set by rf_mark_trainable (ops/params.h) */
-    int onnx_type;        /* ONNX data type in files; 0: that of dtype. 22 (INT4), 21 (UINT4): the writer packs the codes of
+    bool
+        pinned; /* a subgraph of If, Loop or Scan reads it by name: it has a use that is not listed */
+    bool trainable; /* a constant that training changes; set by rf_mark_trainable (ops/params.h) */
+    int onnx_type; /* ONNX data type in files; 0: that of dtype. 22 (INT4), 21 (UINT4): the writer packs the codes of
                              an int8 (uint8) constant. Others: a type that refold only keeps for writing; constant is NULL then */
-    const void *origin;   /* the reader's TensorProto; NULL once `constant` was changed (rf_value_touch) or for new values */
+    const void *
+        origin; /* the reader's TensorProto; NULL once `constant` was changed (rf_value_touch) or for new values */
 };
 
 struct rf_node {
-    const char *name;   /* unique; made up where the file has none (then name_made_up) */
+    const char *name; /* unique; made up where the file has none (then name_made_up) */
     bool name_made_up;
     const char *op_type, *domain; /* domain "" is ONNX's */
     int input_count, output_count;
@@ -63,22 +72,28 @@ struct rf_node {
     rf_value **outputs; /* NULL entries: outputs left out */
     int attr_count;
     rf_attr *attrs;
-    const void *origin; /* the reader's NodeProto: what the writer keeps besides inputs, outputs and attributes; NULL for new nodes */
+    const void *
+        origin; /* the reader's NodeProto: what the writer keeps besides inputs, outputs and attributes; NULL for new nodes */
     rf_node *prev, *next;
-    int mark;           /* scratch of sort, check and prune */
+    int mark; /* scratch of sort, check and prune */
 };
 
-typedef struct rf_opset { const char *domain; int64_t version; } rf_opset;
-typedef struct rf_metadata { const char *key, *value; } rf_metadata;
+typedef struct rf_opset {
+    const char *domain;
+    int64_t version;
+} rf_opset;
+typedef struct rf_metadata {
+    const char *key, *value;
+} rf_metadata;
 
 struct rf_graph {
     rf_context *ctx;
     rf_arena arena;
     const char *name;
-    rf_node *first, *last;   /* topological order */
+    rf_node *first, *last; /* topological order */
     int node_count;
-    RF_VEC(rf_value *) values;  /* all, in order of creation */
-    RF_VEC(rf_value *) inputs;  /* without initializers */
+    RF_VEC(rf_value *) values; /* all, in order of creation */
+    RF_VEC(rf_value *) inputs; /* without initializers */
     RF_VEC(rf_value *) outputs;
     RF_VEC(rf_opset) opsets;
     RF_VEC(rf_metadata) metadata;
@@ -95,9 +110,10 @@ rf_status rf_graph_new(rf_context *ctx, const char *name, rf_graph **out);
 /* --- looking --- */
 rf_value *rf_graph_find_value(const rf_graph *g, const char *name); /* NULL if absent */
 rf_node *rf_graph_find_node(const rf_graph *g, const char *name);
-int64_t rf_graph_opset(const rf_graph *g, const char *domain); /* version of a domain; 0 if not imported */
+int64_t rf_graph_opset(const rf_graph *g,
+                       const char *domain); /* version of a domain; 0 if not imported */
 const char *rf_graph_metadata(const rf_graph *g, const char *key); /* NULL if absent */
-rf_value *rf_node_input(const rf_node *n, int i);  /* NULL if left out or beyond the end */
+rf_value *rf_node_input(const rf_node *n, int i); /* NULL if left out or beyond the end */
 rf_value *rf_node_output(const rf_node *n, int i);
 bool rf_node_is(const rf_node *n, const char *op_type); /* in ONNX's domain */
 int rf_value_use_count(const rf_value *v);
@@ -112,23 +128,26 @@ const char *rf_attr_string(const rf_node *n, const char *name, const char *fallb
 const int64_t *rf_attr_ints(const rf_node *n, const char *name, int64_t *count_out);
 
 /* --- editing; all names must be new unless said otherwise. Names and arrays are copied. --- */
-rf_status rf_graph_add_value(rf_graph *g, const char *name, rf_dtype dtype, const rf_shape *shape, rf_value **out);
-rf_status rf_graph_add_input(rf_graph *g, const char *name, rf_dtype dtype, const rf_shape *shape, rf_value **out);
+rf_status rf_graph_add_value(rf_graph *g, const char *name, rf_dtype dtype, const rf_shape *shape,
+                             rf_value **out);
+rf_status rf_graph_add_input(rf_graph *g, const char *name, rf_dtype dtype, const rf_shape *shape,
+                             rf_value **out);
 rf_status rf_graph_mark_output(rf_graph *g, rf_value *v);
 /* g owns t from here on, even on failure. */
 rf_status rf_graph_take_constant(rf_graph *g, const char *name, rf_tensor *t, rf_value **out);
 
 typedef struct rf_node_desc {
-    const char *name;           /* NULL: made up from the op type */
+    const char *name;             /* NULL: made up from the op type */
     const char *op_type, *domain; /* domain NULL: "" */
     rf_value *const *inputs;
     int input_count;
-    rf_value *const *outputs;   /* must have no producer yet */
+    rf_value *const *outputs; /* must have no producer yet */
     int output_count;
-    rf_node *before;            /* insert in front of this node; NULL: at the end */
+    rf_node *before; /* insert in front of this node; NULL: at the end */
 } rf_node_desc;
 rf_status rf_graph_add_node(rf_graph *g, const rf_node_desc *desc, rf_node **out);
-rf_status rf_graph_remove_node(rf_graph *g, rf_node *n); /* outputs stay as values without producer */
+rf_status rf_graph_remove_node(rf_graph *g,
+                               rf_node *n); /* outputs stay as values without producer */
 /* Let input i take v (NULL: left out); the list of inputs grows where needed. */
 rf_status rf_node_set_input(rf_graph *g, rf_node *n, int i, rf_value *v);
 rf_status rf_node_set_output(rf_graph *g, rf_node *n, int i, rf_value *v);
@@ -137,9 +156,11 @@ rf_status rf_graph_replace_uses(rf_graph *g, rf_value *from, rf_value *to, const
 rf_status rf_node_set_int(rf_graph *g, rf_node *n, const char *name, int64_t value);
 rf_status rf_node_set_float(rf_graph *g, rf_node *n, const char *name, double value);
 rf_status rf_node_set_string(rf_graph *g, rf_node *n, const char *name, const char *value);
-rf_status rf_node_set_ints(rf_graph *g, rf_node *n, const char *name, const int64_t *values, int64_t count);
+rf_status rf_node_set_ints(rf_graph *g, rf_node *n, const char *name, const int64_t *values,
+                           int64_t count);
 void rf_node_remove_attr(rf_node *n, const char *name);
-rf_status rf_graph_set_metadata(rf_graph *g, const char *key, const char *value); /* value NULL: remove */
+rf_status rf_graph_set_metadata(rf_graph *g, const char *key,
+                                const char *value); /* value NULL: remove */
 rf_status rf_graph_set_opset(rf_graph *g, const char *domain, int64_t version);
 /* The constant's contents have changed: it must be written anew. */
 void rf_value_touch(rf_value *v);
@@ -149,7 +170,7 @@ rf_status rf_value_take_constant(rf_graph *g, rf_value *v, rf_tensor *t);
 const char *rf_graph_unique_name(rf_graph *g, const char *base);
 /* Drop constants and nodes that lead nowhere. */
 rf_status rf_graph_prune(rf_graph *g);
-rf_status rf_graph_sort(rf_graph *g);  /* topological order; RF_EMODEL names a node on a cycle */
+rf_status rf_graph_sort(rf_graph *g); /* topological order; RF_EMODEL names a node on a cycle */
 /* Invariants: unique names, uses match inputs, producers match outputs, topological order. RF_EMODEL. */
 rf_status rf_graph_check(const rf_graph *g);
 /* One line a node: "Conv 'conv1' (input, conv1.weight) -> (3)"; for tests and -v. Freed with rf_free. */

@@ -154,6 +154,57 @@ static void an_existing_file_is_kept_unless_forced(void **state)
     end(&m);
 }
 
+/* An allocator that gives out after so many blocks. */
+static void *scarce_alloc(void *user, size_t bytes)
+{
+    int *left = user;
+    return (*left)-- > 0 ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
+}
+
+static void scarce_free(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+static rf_status read_and_write(rf_context *ctx, const void *bytes, size_t size)
+{
+    rf_graph *g = NULL;
+    void *again = NULL;
+    size_t again_size = 0;
+    rf_status st = rf_onnx_decode(ctx, bytes, size, NULL, "net.onnx", &g);
+    if (st == RF_OK)
+        st = rf_onnx_encode(g, &again, &again_size);
+    rf_graph_free(g);
+    rf_free(ctx, again);
+    return st;
+}
+
+static void running_out_of_memory_anywhere_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    int left = 1 << 30;
+    const rf_context_options options = {
+        .threads = 1, .alloc = scarce_alloc, .free = scarce_free, .alloc_user = &left
+    };
+    rf_context *ctx = NULL;
+    maker m;
+    size_t size = 0;
+    begin_relu(&m);
+    add_ones(&m, "w", 4);
+    add_int(&m, add_node(&m, "Add", "add", "y,w", "z"), "axis", 3);
+    const uint8_t *bytes = pack(&m, &size);
+    assert_int_equal(rf_context_new(&options, &ctx), RF_OK);
+    rf_status st = RF_ENOMEM;
+    for (int blocks = 0; st == RF_ENOMEM && blocks < 10000; blocks++) {
+        left = blocks;
+        st = read_and_write(ctx, bytes, size);
+    }
+    assert_int_equal(st, RF_OK);
+    rf_context_free(ctx);
+    end(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +215,7 @@ int main(void)
         cmocka_unit_test(four_bit_codes_are_marked_by_the_value),
         cmocka_unit_test(quantizers_must_be_gone),
         cmocka_unit_test(an_existing_file_is_kept_unless_forced),
+        cmocka_unit_test(running_out_of_memory_anywhere_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
