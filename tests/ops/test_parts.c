@@ -115,6 +115,28 @@ static void slice_takes_every_other_pixel(void **state)
     op_test_free(t);
 }
 
+static void slice_backwards_reaches_the_first_element(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("Slice", 13);
+    op_test_flow(t, SHAPE(4), eight);
+    op_test_const_ints(t, SHAPE(1), INTS(-1));
+    op_test_const_ints(t, SHAPE(1), INTS(INT64_MIN));
+    op_test_absent(t);
+    op_test_const_ints(t, SHAPE(1), INTS(-1));
+    op_test_expect(t, 0, SHAPE(4), FLOATS(4.0f, 3.0f, 2.0f, 1.0f), TOL_EXACT);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_free(t);
+    t = op_test_new("Slice", 13); /* begins in front of the first: nothing */
+    op_test_flow(t, SHAPE(4), eight);
+    op_test_const_ints(t, SHAPE(1), INTS(-5));
+    op_test_const_ints(t, SHAPE(1), INTS(INT64_MIN));
+    op_test_absent(t);
+    op_test_const_ints(t, SHAPE(1), INTS(-1));
+    op_test_expect(t, 0, SHAPE(0), NULL, TOL_EXACT);
+    op_test_free(t);
+}
+
 static void slice_may_leave_nothing(void **state)
 {
     (void)state;
@@ -210,6 +232,24 @@ static void tile_repeats(void **state)
     op_test_free(t);
 }
 
+/* Samples that meet in one gradient must not be added by two threads at a time. */
+static void tile_of_many_samples_sums_every_copy(void **state)
+{
+    (void)state;
+    float ones[64 * 1024];
+    op_test *t = op_test_new("Tile", 13);
+    op_test_random(t, SHAPE(1, 1024), -1.0f, 1.0f);
+    op_test_const_ints(t, SHAPE(2), INTS(64, 1));
+    op_test_run(t, RF_MODE_TRAIN, RF_LAYOUT_PLAIN);
+    for (int i = 0; i < 64 * 1024; i++)
+        ones[i] = 1.0f;
+    op_test_set_diff(t, 0, ones);
+    op_test_backward(t);
+    for (int64_t i = 0; i < 1024; i++)
+        assert_true(op_test_at(&t->diff_in[0], i) == 64.0);
+    op_test_free(t);
+}
+
 static void gather_picks_and_sums_what_was_picked_twice(void **state)
 {
     (void)state;
@@ -260,12 +300,14 @@ int main(void)
         cmocka_unit_test(sizes_that_do_not_add_up_are_refused),
         cmocka_unit_test(slice_follows_starts_ends_axes_and_steps),
         cmocka_unit_test(slice_takes_every_other_pixel),
+        cmocka_unit_test(slice_backwards_reaches_the_first_element),
         cmocka_unit_test(slice_may_leave_nothing),
         cmocka_unit_test(a_step_of_zero_is_refused),
         cmocka_unit_test(pad_has_three_borders),
         cmocka_unit_test(pad_of_channels_and_negative_pads),
         cmocka_unit_test(pads_that_do_not_fit_are_refused),
         cmocka_unit_test(tile_repeats),
+        cmocka_unit_test(tile_of_many_samples_sums_every_copy),
         cmocka_unit_test(gather_picks_and_sums_what_was_picked_twice),
         cmocka_unit_test(an_index_outside_is_an_error),
         cmocka_unit_test(expand_stretches_and_sums_back),
