@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "onnx_maker.h"
 
-/* A folder with a model's weights.bin (8 floats 0..7), and beside the folder a secret.bin. */
+/* A folder with a model's weights.bin (8 floats 0..7), and beside it one of a name as long with a secret.bin. */
 typedef struct fixture {
-    char root[64], folder[96];
+    char root[64], folder[96], other[96];
     maker m;
     Onnx__TensorProto *weight;
 } fixture;
@@ -35,9 +35,11 @@ static void begin(fixture *f, const char *location)
     assert_non_null(mkdtemp(f->root));
     snprintf(f->folder, sizeof f->folder, "%s/model", f->root);
     assert_int_equal(mkdir(f->folder, 0700), 0);
+    snprintf(f->other, sizeof f->other, "%s/other", f->root);
+    assert_int_equal(mkdir(f->other, 0700), 0);
     begin_relu(&f->m);
     write_floats(f->m.ctx, f->folder, "weights.bin");
-    write_floats(f->m.ctx, f->root, "secret.bin");
+    write_floats(f->m.ctx, f->other, "secret.bin");
     f->weight = add_initializer(&f->m, "w", 1, 1, DIMS(4));
     f->weight->has_data_location = 1;
     f->weight->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
@@ -48,13 +50,14 @@ static void begin(fixture *f, const char *location)
 static void finish(fixture *f)
 {
     static const char *const files[] = { "model/weights.bin", "model/link.bin", "model/pipe",
-                                         "secret.bin" };
+                                         "other/secret.bin" };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         char path[256];
         snprintf(path, sizeof path, "%s/%s", f->root, files[i]);
         unlink(path);
     }
     rmdir(f->folder);
+    rmdir(f->other);
     rmdir(f->root);
     end(&f->m);
 }
@@ -87,7 +90,7 @@ static void check_refused(const char *location, const char *message)
     char link_path[256], pipe_path[256];
     snprintf(link_path, sizeof link_path, "%s/link.bin", f.folder);
     snprintf(pipe_path, sizeof pipe_path, "%s/pipe", f.folder);
-    assert_int_equal(symlink("../secret.bin", link_path), 0);
+    assert_int_equal(symlink("../other/secret.bin", link_path), 0);
     assert_int_equal(mkfifo(pipe_path, 0600), 0);
     CHECK_FAILS(f.m.ctx, RF_EMODEL, message, decode(&f.m, f.folder, &g));
     CHECK_FAILS(f.m.ctx, RF_EMODEL, "tensor 'w'", decode(&f.m, f.folder, &g));
@@ -97,12 +100,12 @@ static void check_refused(const char *location, const char *message)
 static void nothing_outside_the_folder_is_read(void **state)
 {
     (void)state;
-    check_refused("../secret.bin", "the model's own folder");
-    check_refused("x/../../secret.bin", "the model's own folder");
+    check_refused("../other/secret.bin", "the model's own folder");
+    check_refused("x/../../other/secret.bin", "the model's own folder");
     check_refused("..", "the model's own folder");
     check_refused("/etc/passwd", "the model's own folder");
     check_refused("link.bin", "the model's own folder");
-    check_refused("..\\secret.bin", "the model's own folder");
+    check_refused("..\\other\\secret.bin", "the model's own folder");
     check_refused("pipe", "no regular file");
     check_refused(".", "the model's own folder");
     check_refused("absent.bin", "cannot open");

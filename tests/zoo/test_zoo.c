@@ -4,6 +4,7 @@
 #include "formats/onnx.h"
 #include "graph/bn_pairs.h"
 #include "testing.h"
+#include "zoo/builder.h"
 
 static int64_t count_parameters(const rf_graph *g)
 {
@@ -149,6 +150,16 @@ static void a_mobilenet_v2_for_fashion_mnist_fits_in_a_megabyte(void **state)
     rf_context_free(ctx);
 }
 
+static void narrow_networks_round_to_eights_and_not_far_below(void **state)
+{
+    (void)state;
+    const rf_builder b = { .width = 0.35 };
+    assert_int_equal(rf_scaled_channels(&b, 16), 8);  /* 5.6: at least 8 */
+    assert_int_equal(rf_scaled_channels(&b, 32), 16); /* 11.2: 8 is below nine tenths */
+    assert_int_equal(rf_scaled_channels(&b, 96), 32); /* 33.6 */
+    assert_int_equal(rf_scaled_channels(&b, 160), 56);
+}
+
 static void weights_follow_the_seed_and_he(void **state)
 {
     (void)state;
@@ -195,6 +206,7 @@ int main(void)
         cmocka_unit_test(every_bn_folds_into_the_layer_before_it),
         cmocka_unit_test(small_images_keep_four_by_four_pixels),
         cmocka_unit_test(a_mobilenet_v2_for_fashion_mnist_fits_in_a_megabyte),
+        cmocka_unit_test(narrow_networks_round_to_eights_and_not_far_below),
         cmocka_unit_test(weights_follow_the_seed_and_he),
         cmocka_unit_test(wrong_options_are_refused_with_the_range),
     };
