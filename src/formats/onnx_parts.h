@@ -18,7 +18,7 @@ typedef struct rf_onnx_type {
 const rf_onnx_type *rf_onnx_type_find(int number); /* NULL: unknown to us */
 const char *rf_onnx_type_name(int number);         /* "FLOAT", ...; "unknown" */
 int rf_onnx_type_of(rf_dtype dtype);
-/* `declared` (0: none) when it is a number, else that of dtype. */
+/* v->onnx_type where it is set, else that of its dtype. */
 int rf_onnx_type_of_value(const rf_value *v);
 
 /* Where the bytes are from; for external data. */
