@@ -390,7 +390,8 @@ typedef struct rf_calibration {
 } rf_calibration;
 
 /**
- * Set every range from the weights and from `dataset` (not augmented, in order). State: calibrated.
+ * Set every range from the weights and from `dataset`: not augmented, in order where all of it is used, else a sample
+ * drawn with the context's seed. State: calibrated.
  * Activations are observed as AIMET v1 does: float activations of quantized weights.
  * @return RF_OK, RF_ESTATE (already trained), RF_EDATA (no samples), RF_ENUMERIC (names the tensor), ...
  */

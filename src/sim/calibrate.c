@@ -234,9 +234,11 @@ static rf_status run_batches(calibration *c, rf_feed *feed, int64_t *samples_out
 static rf_status observe_data(calibration *c, const rf_dataset *dataset,
                               const rf_calibrate_options *o, int64_t *samples_out)
 {
+    const int64_t limit = o->samples ? o->samples : DEFAULT_SAMPLES;
     const rf_feed_options options = {
         .batch = o->batch ? o->batch : DEFAULT_BATCH,
-        .limit = o->samples ? o->samples : DEFAULT_SAMPLES,
+        .limit = limit,
+        .shuffle = limit < rf_dataset_count(dataset), /* class folders come class by class */
         .plan = { .mode = RF_MODE_INFER,
                   .compute = RF_COMPUTE_FLOAT,
                   .bypass_activations = true,
