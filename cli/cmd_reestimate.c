@@ -98,10 +98,8 @@ int cmd_reestimate(cli_session *s)
         code = cli_model_load(s, &model);
     if (!code)
         code = cli_data_open(s, s->options->data, cli_model_graph(&model), &data);
-    if (!code) {
-        cli_say_augmentation(s);
+    if (!code)
         code = reestimate(s, &model, data);
-    }
     rf_dataset_free(data);
     cli_model_release(&model);
     return code;

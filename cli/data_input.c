@@ -38,13 +38,3 @@ int cli_data_open(cli_session *s, const char *spec, const rf_graph *graph, rf_da
     const rf_status st = rf_dataset_open(s->ctx, spec, &options, out);
     return st ? cli_fail(s, st) : 0;
 }
-
-bool cli_data_augments(const cli_options *o)
-{
-    return o->augment && strcmp(o->augment, "none") != 0;
-}
-
-bool cli_data_is_arrays(const char *spec)
-{
-    return strncmp(spec, "npy:", 4) == 0 || strncmp(spec, "npz:", 4) == 0;
-}

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "commands.h"
-#include "data_input.h"
 #include "output_path.h"
 
 rf_sim_options cli_sim_options(const cli_options *o)
@@ -164,17 +163,4 @@ int cli_check_gate(cli_session *s, double top1)
         return 0;
     return cli_error(s, CLI_EXIT_GATE, "top-1 is %.2f %%, --min-top1 asks for %.2f %%", top1,
                      s->options->min_top1);
-}
-
-void cli_say_augmentation(cli_session *s)
-{
-    if (cli_data_is_arrays(s->options->data))
-        return;
-    if (cli_data_augments(s->options))
-        cli_note(s, "re-estimating on augmented images (%s), as training sees them",
-                 s->options->augment);
-    else
-        cli_warn(s, "re-estimating on plain images: if training used augmentation, give the same "
-                    "--augment, or "
-                    "accuracy may drop");
 }

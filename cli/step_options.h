@@ -24,7 +24,5 @@ void cli_json_fold(cli_json *json, const rf_fold_report *report);
 int cli_check_gate(cli_session *session, double top1);
 /* Largest code difference over all folded layers. */
 int64_t cli_fold_difference(const rf_fold_report *report);
-/* What re-estimation will see, said in words. */
-void cli_say_augmentation(cli_session *session);
 
 #endif

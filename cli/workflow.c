@@ -98,7 +98,6 @@ static int step_reestimate(cli_workflow *w, cli_step *step)
     const rf_reestimate_options options = cli_reestimate_options(w->s->options);
     const double start = cli_seconds();
     rf_reestimation *report = NULL;
-    cli_say_augmentation(w->s);
     const rf_status st = rf_reestimate_sim(w->sim, w->data, &options, &report);
     if (st)
         return cli_fail(w->s, st);

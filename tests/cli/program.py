@@ -26,7 +26,7 @@ class ProgramTest(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def start(self, *words, **options):
-        environment = dict(os.environ, TERM="dumb", OMP_NUM_THREADS="2")
+        environment = dict(os.environ, TERM="dumb", OMP_WAIT_POLICY="passive")
         return subprocess.Popen([REFOLD, *words], cwd=self.folder, env=environment, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
 
