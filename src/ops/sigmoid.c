@@ -1,7 +1,6 @@
 /* Sigmoid: y = 1 / (1 + exp(-x)); dx = dy * y * (1 - y). Opset 6. */
-#include <math.h>
-
 #include "ops/elementwise.h"
+#include "ops/vector_exp.h"
 
 RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
 {
@@ -10,7 +9,7 @@ RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *use
     (void)user;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        y[i] = 1.0f / (1.0f + expf(-x[i]));
+        y[i] = 1.0f / (1.0f + rf_vector_exp(-x[i]));
 }
 
 RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *user)

@@ -96,23 +96,21 @@ void rf_loop_init(rf_loop *loop, const rf_view *const *views, int operands)
     merge_dims(loop);
 }
 
-static void point_at(const rf_loop *loop, const int64_t *index, char **data)
+/* Move data[k] by `steps` along dim d. */
+static void move(const rf_loop *loop, int d, int64_t steps, char **data)
 {
-    for (int k = 0; k < loop->operands; k++) {
-        int64_t at = 0;
-        for (int d = 0; d < loop->rank; d++)
-            at += index[d] * loop->strides[k][d];
-        data[k] = loop->data[k] + at * (int64_t)loop->bytes[k];
-    }
+    for (int k = 0; k < loop->operands; k++)
+        data[k] += steps * loop->strides[k][d] * (int64_t)loop->bytes[k];
 }
 
-/* Step to the next row after the last one ended. */
-static void next_row(const rf_loop *loop, int64_t *index)
+/* To the beginning of the next row. */
+static void next_row(const rf_loop *loop, int64_t *index, char **data)
 {
-    index[loop->rank - 1] = 0;
     for (int d = loop->rank - 2; d >= 0; d--) {
+        move(loop, d, 1, data);
         if (++index[d] < loop->dims[d])
             return;
+        move(loop, d, -index[d], data);
         index[d] = 0;
     }
 }
@@ -121,20 +119,24 @@ void rf_loop_range(const rf_loop *loop, int64_t begin, int64_t end, rf_loop_fn f
 {
     const int last = loop->rank - 1;
     int64_t index[RF_MAX_RANK], strides[RF_LOOP_MAX], rest = begin;
-    char *data[RF_LOOP_MAX];
+    char *data[RF_LOOP_MAX]; /* at the beginning of a row; in the middle for the first one */
+    if (begin >= end)
+        return;
+    memcpy(data, loop->data, sizeof data);
     for (int k = 0; k < loop->operands; k++)
         strides[k] = loop->strides[k][last];
-    for (int d = last; d >= 0 && begin < end; d--) {
+    for (int d = last; d >= 0; d--) {
         index[d] = rest % loop->dims[d];
         rest /= loop->dims[d];
+        move(loop, d, index[d], data);
     }
-    while (begin < end) {
-        const int64_t left = loop->dims[last] - index[last];
+    for (int64_t column = index[last]; begin < end; column = 0) {
+        const int64_t left = loop->dims[last] - column;
         const int64_t n = left < end - begin ? left : end - begin;
-        point_at(loop, index, data);
         fn(data, strides, n, user);
         begin += n;
-        next_row(loop, index);
+        move(loop, last, -column, data);
+        next_row(loop, index, data);
     }
 }
 
