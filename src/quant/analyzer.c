@@ -47,7 +47,13 @@ void rf_analyzer_free(rf_analyzer *a)
     rf_free(a->ctx, a);
 }
 
-RF_MULTIARCH static void gather(const float *values, int64_t count, int64_t stride, rf_analyzer *a)
+/* What a part of a batch holds. */
+typedef struct summary {
+    float min, max; /* of finite values */
+    int64_t finite, nans;
+} summary;
+
+RF_MULTIARCH static summary summarize(const float *values, int64_t count, int64_t stride)
 {
     float min = FLT_MAX, max = -FLT_MAX;
     int64_t finite = 0, nans = 0;
@@ -61,18 +67,39 @@ RF_MULTIARCH static void gather(const float *values, int64_t count, int64_t stri
         finite += is_finite;
         nans += x != x;
     }
-    a->finite += finite;
-    a->nans += nans;
-    if (finite > 0) {
-        a->min = fmin(a->min, (double)min);
-        a->max = fmax(a->max, (double)max);
+    return (summary){ min, max, finite, nans };
+}
+
+static void add_summary(rf_analyzer *a, const summary *s)
+{
+    a->finite += s->finite;
+    a->nans += s->nans;
+    if (s->finite > 0) {
+        a->min = fmin(a->min, (double)s->min);
+        a->max = fmax(a->max, (double)s->max);
     }
+}
+
+#define PARTS 16
+#define PART_LEAST 16384 /* values; fewer are not worth a thread */
+
+static void gather(rf_analyzer *a, const float *values, int64_t count, int64_t stride)
+{
+    const int64_t wanted = count / PART_LEAST + 1, parts = wanted < PARTS ? wanted : PARTS;
+    summary found[PARTS];
+#pragma omp parallel for schedule(static) if (parts > 1)
+    for (int64_t k = 0; k < parts; k++) {
+        const int64_t begin = count * k / parts, end = count * (k + 1) / parts;
+        found[k] = summarize(values + begin * stride, end - begin, stride);
+    }
+    for (int64_t k = 0; k < parts; k++)
+        add_summary(a, &found[k]);
 }
 
 void rf_analyzer_update(rf_analyzer *a, const float *values, int64_t count, int64_t stride)
 {
     a->seen += count;
-    gather(values, count, stride, a);
+    gather(a, values, count, stride);
     if (a->histogram)
         rf_histogram_update(a->histogram, values, count, stride);
 }

@@ -4,6 +4,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/compiler.h"
+
 static bool finite_ends(const float *values, int64_t count, int64_t stride, float *min_out,
                         float *max_out)
 {
@@ -40,28 +42,79 @@ static void lay_bins(rf_histogram *h, float min, float max)
     h->laid = true;
 }
 
+/* Counts of one part of a batch; four tables, so that equal neighbours (zeros) do not wait for each other's count. */
+#define TABLES 4
+#define OUTSIDE RF_HISTOGRAM_BINS
+#define NOT_FINITE (RF_HISTOGRAM_BINS + 1)
+typedef struct tally {
+    int32_t hits[TABLES][RF_HISTOGRAM_BINS + 2];
+} tally;
+
+#define BLOCK 512
+#define NEARLY_HALF 0.49999997f /* truncating x +- this rounds half away from zero, exactly */
+
+/* Bin, or OUTSIDE, or NOT_FINITE, of each value. */
+RF_MULTIARCH static void find_bins(const float *values, int64_t count, int64_t stride, float width,
+                                   float shift, int32_t *bins)
+{
+    for (int64_t i = 0; i < count; i++) {
+        const float x = values[i * stride];
+        const float at = x / width - shift;
+        const float bin = truncf(at + copysignf(NEARLY_HALF, at));
+        const bool inside = bin >= 0.0f && bin < (float)RF_HISTOGRAM_BINS;
+        const int32_t index = inside ? (int32_t)bin : OUTSIDE;
+        bins[i] = x >= -FLT_MAX && x <= FLT_MAX ? index : NOT_FINITE;
+    }
+}
+
+static void tally_part(const float *values, int64_t count, int64_t stride, float width, float shift,
+                       tally *t)
+{
+    int32_t bins[BLOCK] = { 0 };
+    for (int64_t at = 0; at < count; at += BLOCK) {
+        const int64_t n = count - at < BLOCK ? count - at : BLOCK;
+        find_bins(values + at * stride, n, stride, width, shift, bins);
+        for (int64_t i = 0; i < n; i++)
+            t->hits[i % TABLES][bins[i]]++;
+    }
+}
+
+#define PARTS 16
+#define PART_LEAST 16384 /* values; fewer are not worth a thread */
+
+/* Whole numbers, so that neither parts nor threads change the sums. */
+static void count_hits(const rf_histogram *h, const float *values, int64_t count, int64_t stride,
+                       int64_t hits[RF_HISTOGRAM_BINS + 2])
+{
+    const float width = (float)(h->left[1] - h->left[0]);
+    const float shift = (float)(h->left[0] / (double)width);
+    const int64_t wanted = count / PART_LEAST + 1, parts = wanted < PARTS ? wanted : PARTS;
+#pragma omp parallel for schedule(static) if (parts > 1)
+    for (int64_t k = 0; k < parts; k++) {
+        const int64_t begin = count * k / parts, end = count * (k + 1) / parts;
+        tally t = { 0 };
+        tally_part(values + begin * stride, end - begin, stride, width, shift, &t);
+        for (int i = 0; i < RF_HISTOGRAM_BINS + 2; i++) {
+            const int64_t sum = (int64_t)t.hits[0][i] + t.hits[1][i] + t.hits[2][i] + t.hits[3][i];
+#pragma omp atomic
+            hits[i] += sum;
+        }
+    }
+}
+
 void rf_histogram_update(rf_histogram *h, const float *values, int64_t count, int64_t stride)
 {
-    int64_t hits[RF_HISTOGRAM_BINS] = { 0 }, seen = 0;
+    int64_t hits[RF_HISTOGRAM_BINS + 2] = { 0 };
     float min, max;
-    if (!finite_ends(values, count, stride, &min, &max))
-        return;
     if (!h->laid) {
-        if (min == 0.0f && max == 0.0f)
+        if (!finite_ends(values, count, stride, &min, &max) || (min == 0.0f && max == 0.0f))
             return;
         lay_bins(h, min, max);
     }
-    const float width = (float)(h->left[1] - h->left[0]);
-    const float shift = (float)(h->left[0] / (double)width);
-    for (int64_t i = 0; i < count; i++) {
-        const float x = values[i * stride];
-        if (!isfinite(x))
-            continue;
-        seen++;
-        const float bin = roundf(x / width - shift);
-        if (bin >= 0.0f && bin < (float)RF_HISTOGRAM_BINS)
-            hits[(int)bin]++;
-    }
+    count_hits(h, values, count, stride, hits);
+    const int64_t seen = count - hits[NOT_FINITE];
+    if (seen == 0)
+        return;
     const double before = (double)h->batches++;
     for (int i = 0; i < RF_HISTOGRAM_BINS; i++)
         h->mass[i] = (h->mass[i] * before + (double)hits[i] / (double)seen) / (before + 1.0);
