@@ -98,6 +98,27 @@ static void codes_and_outputs_stay(void **state)
     bench_free(&b);
 }
 
+/* W c and range |c| are rounded each on its own: some weights on a tie would change their code. */
+static void weights_on_ties_keep_their_codes(void **state)
+{
+    sim_bench b = image_bench(&(rf_sim_options)RF_SIM_OPTIONS_INIT);
+    const float *end = rf_quantizer_max(quantizer_of(&b, "conv1.weight"));
+    float *w = net_floats(b.sim->graph, "conv1.weight");
+    int32_t *before = NULL, *after = NULL;
+    (void)state;
+    for (int i = 0; i < 4 * 27; i++)
+        w[i] = ((float)(i % 13 - 7) + 0.5F) * (end[i / 27] / 7.0F);
+    CHECK_OK(b.ctx, rf_quantizer_codes(b.ctx, quantizer_of(&b, "conv1.weight"), &before));
+    rf_fold_report *report = fold_and_compare(&b, "fc_out", 1.0);
+    check_exact(report);
+    CHECK_OK(b.ctx, rf_quantizer_codes(b.ctx, quantizer_of(&b, "conv1.weight"), &after));
+    assert_memory_equal(before, after, 4 * 27 * sizeof *before);
+    rf_free(b.ctx, before);
+    rf_free(b.ctx, after);
+    rf_fold_report_free(report);
+    bench_free(&b);
+}
+
 static void ranges_and_biases_follow_the_formula(void **state)
 {
     sim_bench b = image_bench(&(rf_sim_options)RF_SIM_OPTIONS_INIT);
@@ -390,6 +411,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_and_outputs_stay),
+        cmocka_unit_test(weights_on_ties_keep_their_codes),
         cmocka_unit_test(ranges_and_biases_follow_the_formula),
         cmocka_unit_test(a_second_fold_finds_nothing),
         cmocka_unit_test(linear_layers_fold_and_a_bare_matmul_gets_an_add),
