@@ -1,17 +1,19 @@
-/* Convolution and its transpose on channels-last arrays: oneDNN primitives built once, run on run-time pointers. */
+/* Convolutions on channels-last arrays: oneDNN primitives built once, run on new data each call. */
 #include "dnn/dnn.h"
 
 #include <assert.h>
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include "base/context.h"
+#include "dnn/conv_geometry.h"
 
 enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PARTS };
 
 static const char *const part_names[PARTS] = { "forward", "backward-data", "backward-weights" };
 
-/* One direction: its primitive, its weights' way into or out of oneDNN's format, and where each block lies in scratch. */
+/*
+ * One direction: its primitive, its weights' way into or out of oneDNN's format, and where each
+ * block lies in scratch.
+ */
 typedef struct part {
     dnnl_primitive_t run, reorder;
     dnnl_memory_t src, weights, bias, dst; /* gradients where the direction computes them */
@@ -29,141 +31,10 @@ struct rf_dnn_conv {
     part parts[PARTS];
 };
 
-/* A shape in oneDNN's words. One spatial dim runs as two with height 1: oneDNN's fast kernels are 2-D. */
-typedef struct geometry {
-    int spatial;
-    bool transposed;
-    int64_t in[3], out[3];
-    dnnl_dims_t strides, dilates, pad_begin, pad_end;
-    dnnl_memory_desc_t src, dst, bias;
-    dnnl_memory_desc_t any_weights, plain_weights;
-} geometry;
-
-/* ------------------------------------------------------------------------------------ checks --- */
-
-static rf_status check(rf_context *ctx, dnnl_status_t status, const char *what)
-{
-    switch (status) {
-    case dnnl_success:
-        return RF_OK;
-    case dnnl_out_of_memory:
-        return rf_fail(ctx, RF_ENOMEM, "out of memory in oneDNN (%s convolution)", what);
-    case dnnl_unimplemented:
-        return rf_fail(ctx, RF_EUNSUPPORTED, "oneDNN has no %s convolution of this shape", what);
-    default:
-        return rf_fail(ctx, RF_EINTERNAL, "oneDNN refuses a %s convolution (status %d)", what,
-                       (int)status);
-    }
-}
-
-#define DNN_TRY(ctx, call, what) RF_TRY(check((ctx), (call), (what)))
-
-static rf_status check_axis(rf_context *ctx, const rf_conv_shape *s, int i)
-{
-    const bool positive = s->in[i] > 0 && s->out[i] > 0 && s->kernel[i] > 0 && s->stride[i] > 0 &&
-                          s->dilation[i] > 0 && s->pad_begin[i] >= 0 && s->pad_end[i] >= 0;
-    if (!positive)
-        return rf_fail(
-            ctx, RF_ESHAPE,
-            "convolution over axis %d: input %lld, output %lld, kernel %lld, stride %lld, dilation "
-            "%lld, pads %lld and %lld; sizes must be at least 1, pads at least 0",
-            i, (long long)s->in[i], (long long)s->out[i], (long long)s->kernel[i],
-            (long long)s->stride[i], (long long)s->dilation[i], (long long)s->pad_begin[i],
-            (long long)s->pad_end[i]);
-    const int64_t large = s->transposed ? s->out[i] : s->in[i];
-    const int64_t small = s->transposed ? s->in[i] : s->out[i];
-    const int64_t room =
-        large + s->pad_begin[i] + s->pad_end[i] - ((s->kernel[i] - 1) * s->dilation[i] + 1);
-    if (room < 0 || room / s->stride[i] + 1 != small)
-        return rf_fail(ctx, RF_ESHAPE,
-                       "convolution over axis %d: input %lld does not give output %lld with kernel "
-                       "%lld, stride "
-                       "%lld, dilation %lld, pads %lld and %lld",
-                       i, (long long)s->in[i], (long long)s->out[i], (long long)s->kernel[i],
-                       (long long)s->stride[i], (long long)s->dilation[i],
-                       (long long)s->pad_begin[i], (long long)s->pad_end[i]);
-    return RF_OK;
-}
-
-static rf_status check_shape(rf_context *ctx, const rf_conv_shape *s)
-{
-    if (s->spatial < 1 || s->spatial > 3)
-        return rf_fail(ctx, RF_EUNSUPPORTED,
-                       "convolution over %d spatial axes; 1, 2 and 3 are known", s->spatial);
-    if (s->n < 1 || s->ic < 1 || s->oc < 1 || s->groups < 1)
-        return rf_fail(ctx, RF_ESHAPE,
-                       "convolution of batch %lld, %lld to %lld channels in %lld groups; all must "
-                       "be at least 1",
-                       (long long)s->n, (long long)s->ic, (long long)s->oc, (long long)s->groups);
-    if (s->ic % s->groups || s->oc % s->groups)
-        return rf_fail(ctx, RF_ESHAPE,
-                       "convolution of %lld to %lld channels cannot be split into %lld groups",
-                       (long long)s->ic, (long long)s->oc, (long long)s->groups);
-    for (int i = 0; i < s->spatial; i++)
-        RF_TRY(check_axis(ctx, s, i));
-    return RF_OK;
-}
-
-/* ---------------------------------------------------------------------------------- geometry --- */
-
-/* Weights lie [oc, ic/g, k...], or [ic, oc/g, k...] where transposed; oneDNN's logical order is ([g,] oc/g, ic/g, k...). */
-static dnnl_status_t describe_weights(const rf_conv_shape *s, const int64_t *kernel, geometry *g)
-{
-    const int64_t oc = s->oc / s->groups, ic = s->ic / s->groups;
-    int64_t area = 1;
-    for (int i = 0; i < g->spatial; i++)
-        area *= kernel[i];
-    dnnl_dims_t dims = { 0 }, strides = { 0 };
-    int rank = 0;
-    if (s->groups > 1) {
-        dims[rank] = s->groups;
-        strides[rank++] = oc * ic * area;
-    }
-    dims[rank] = oc;
-    strides[rank++] = s->transposed ? area : ic * area;
-    dims[rank] = ic;
-    strides[rank++] = s->transposed ? oc * area : area;
-    for (int i = 0; i < g->spatial; i++) {
-        area /= kernel[i];
-        dims[rank] = kernel[i];
-        strides[rank++] = area;
-    }
-    const dnnl_status_t status =
-        dnnl_memory_desc_init_by_strides(&g->plain_weights, rank, dims, dnnl_f32, strides);
-    return status ? status
-                  : dnnl_memory_desc_init_by_tag(&g->any_weights, rank, dims, dnnl_f32,
-                                                 dnnl_format_tag_any);
-}
-
-static rf_status describe(rf_context *ctx, const rf_conv_shape *s, geometry *g)
-{
-    *g = (geometry){ .spatial = s->spatial == 1 ? 2 : s->spatial, .transposed = s->transposed };
-    const int shift = g->spatial - s->spatial;
-    int64_t kernel[3];
-    dnnl_dims_t src = { s->n, s->ic }, dst = { s->n, s->oc }, bias = { s->oc };
-    for (int i = 0; i < g->spatial; i++) {
-        const int from = i - shift; /* -1: the height put in front of a single axis */
-        kernel[i] = from < 0 ? 1 : s->kernel[from];
-        src[2 + i] = from < 0 ? 1 : s->in[from];
-        dst[2 + i] = from < 0 ? 1 : s->out[from];
-        g->strides[i] = from < 0 ? 1 : s->stride[from];
-        g->dilates[i] = from < 0 ? 0 : s->dilation[from] - 1; /* ONNX 1 = none, oneDNN 0 = none */
-        g->pad_begin[i] = from < 0 ? 0 : s->pad_begin[from];
-        g->pad_end[i] = from < 0 ? 0 : s->pad_end[from];
-    }
-    const dnnl_format_tag_t last = g->spatial == 2 ? dnnl_nhwc : dnnl_ndhwc;
-    const int rank = 2 + g->spatial;
-    DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->src, rank, src, dnnl_f32, last), "source of a");
-    DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->dst, rank, dst, dnnl_f32, last), "result of a");
-    DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->bias, 1, bias, dnnl_f32, dnnl_a), "bias of a");
-    DNN_TRY(ctx, describe_weights(s, kernel, g), "weights of a");
-    return RF_OK;
-}
-
-/* ------------------------------------------------------------------------------ construction --- */
+/* ----------------------------------------------------------------------------- construction --- */
 
 /* oneDNN's deconvolution descriptor is the same type as the convolution's. */
-static dnnl_status_t init_desc(const geometry *g, int which, const dnnl_memory_desc_t *bias,
+static dnnl_status_t init_desc(const rf_conv_geometry *g, int which, const dnnl_memory_desc_t *bias,
                                dnnl_convolution_desc_t *out)
 {
     const dnnl_memory_desc_t *src = &g->src, *weights = &g->any_weights, *dst = &g->dst;
@@ -225,8 +96,10 @@ static dnnl_status_t new_memory(const rf_dnn_conv *c, const dnnl_memory_desc_t *
     return dnnl_memory_create(out, desc, c->engine, DNNL_MEMORY_NONE);
 }
 
-/* The reorder runs before a forward or backward-data primitive, and after a backward-weights one. */
-static rf_status add_reorder(rf_dnn_conv *c, const geometry *g, int which,
+/*
+ * The reorder runs before a forward or backward-data primitive, and after a backward-weights one.
+ */
+static rf_status add_reorder(rf_dnn_conv *c, const rf_conv_geometry *g, int which,
                              const dnnl_memory_desc_t *weights, size_t *used)
 {
     part *p = &c->parts[which];
@@ -235,10 +108,10 @@ static rf_status add_reorder(rf_dnn_conv *c, const geometry *g, int which,
         return RF_OK;
     dnnl_primitive_desc_t desc = NULL;
     const bool back = which == BACKWARD_WEIGHTS;
-    DNN_TRY(c->ctx,
-            create_reorder(c, back ? weights : &g->plain_weights,
-                           back ? &g->plain_weights : weights, &desc),
-            what);
+    RF_DNN_TRY(c->ctx,
+               create_reorder(c, back ? weights : &g->plain_weights,
+                              back ? &g->plain_weights : weights, &desc),
+               what);
     const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
     p->reorder_pad_at = reserve(used, dnnl_memory_desc_get_size(pad));
     dnnl_status_t status = new_memory(c, pad, &p->reorder_pad);
@@ -247,11 +120,12 @@ static rf_status add_reorder(rf_dnn_conv *c, const geometry *g, int which,
     if (!status)
         status = dnnl_primitive_create(&p->reorder, desc);
     dnnl_primitive_desc_destroy(desc);
-    return check(c->ctx, status, what);
+    return rf_dnn_check(c->ctx, status, what);
 }
 
 /* Everything of one direction but its primitive descriptor. */
-static rf_status fill_part(rf_dnn_conv *c, const geometry *g, int which, dnnl_primitive_desc_t desc)
+static rf_status fill_part(rf_dnn_conv *c, const rf_conv_geometry *g, int which,
+                           dnnl_primitive_desc_t desc)
 {
     part *p = &c->parts[which];
     const char *what = part_names[which];
@@ -262,28 +136,28 @@ static rf_status fill_part(rf_dnn_conv *c, const geometry *g, int which, dnnl_pr
     p->weights_at = reserve(&used, dnnl_memory_desc_get_size(weights));
     p->bias_at = reserve(&used, dnnl_memory_desc_get_size(&g->bias));
     p->run_pad_at = reserve(&used, dnnl_memory_desc_get_size(pad));
-    DNN_TRY(c->ctx, new_memory(c, &g->src, &p->src), what);
-    DNN_TRY(c->ctx, new_memory(c, weights, &p->weights), what);
-    DNN_TRY(c->ctx, new_memory(c, &g->bias, &p->bias), what);
-    DNN_TRY(c->ctx, new_memory(c, &g->dst, &p->dst), what);
-    DNN_TRY(c->ctx, new_memory(c, pad, &p->run_pad), what);
-    DNN_TRY(c->ctx, dnnl_primitive_create(&p->run, desc), what);
+    RF_DNN_TRY(c->ctx, new_memory(c, &g->src, &p->src), what);
+    RF_DNN_TRY(c->ctx, new_memory(c, weights, &p->weights), what);
+    RF_DNN_TRY(c->ctx, new_memory(c, &g->bias, &p->bias), what);
+    RF_DNN_TRY(c->ctx, new_memory(c, &g->dst, &p->dst), what);
+    RF_DNN_TRY(c->ctx, new_memory(c, pad, &p->run_pad), what);
+    RF_DNN_TRY(c->ctx, dnnl_primitive_create(&p->run, desc), what);
     RF_TRY(add_reorder(c, g, which, weights, &used));
     c->scratch = used > c->scratch ? used : c->scratch;
     return RF_OK;
 }
 
-static rf_status create_parts(rf_dnn_conv *c, const geometry *g, bool backward)
+static rf_status create_parts(rf_dnn_conv *c, const rf_conv_geometry *g, bool backward)
 {
     const dnnl_memory_desc_t *bias = c->with_bias ? &g->bias : NULL;
     dnnl_primitive_desc_t descs[PARTS] = { NULL };
     rf_status status = RF_OK;
     for (int i = 0; i < (backward ? PARTS : 1) && !status; i++) {
         dnnl_convolution_desc_t desc;
-        status = check(c->ctx, init_desc(g, i, bias, &desc), part_names[i]);
+        status = rf_dnn_check(c->ctx, init_desc(g, i, bias, &desc), part_names[i]);
         if (!status) /* the forward descriptor is the hint of the others */
-            status = check(c->ctx, create_desc(&desc, c->engine, descs[FORWARD], &descs[i]),
-                           part_names[i]);
+            status = rf_dnn_check(c->ctx, create_desc(&desc, c->engine, descs[FORWARD], &descs[i]),
+                                  part_names[i]);
         if (!status)
             status = fill_part(c, g, i, descs[i]);
     }
@@ -295,18 +169,18 @@ static rf_status create_parts(rf_dnn_conv *c, const geometry *g, bool backward)
 
 static rf_status build(rf_dnn_conv *c, const rf_conv_shape *shape, bool backward)
 {
-    geometry g;
-    RF_TRY(describe(c->ctx, shape, &g));
-    DNN_TRY(c->ctx, dnnl_engine_create(&c->engine, dnnl_cpu, 0), "engine of a");
-    DNN_TRY(c->ctx, dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags),
-            "stream of a");
+    rf_conv_geometry g;
+    RF_TRY(rf_conv_geometry_init(c->ctx, shape, &g));
+    RF_DNN_TRY(c->ctx, dnnl_engine_create(&c->engine, dnnl_cpu, 0), "engine of a");
+    RF_DNN_TRY(c->ctx, dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags),
+               "stream of a");
     return create_parts(c, &g, backward);
 }
 
 rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape, bool with_bias,
                           bool backward, rf_dnn_conv **out)
 {
-    RF_TRY(check_shape(ctx, shape));
+    RF_TRY(rf_conv_check(ctx, shape));
     rf_dnn_conv *c;
     RF_NEW_ARRAY(ctx, c, 1);
     c->ctx = ctx;
@@ -351,7 +225,7 @@ size_t rf_dnn_conv_scratch(const rf_dnn_conv *conv)
     return conv->scratch;
 }
 
-/* ------------------------------------------------------------------------------------ running --- */
+/* ---------------------------------------------------------------------------------- running --- */
 
 /* oneDNN takes every pointer as mutable; it writes only through outputs. */
 static void set(dnnl_memory_t memory, const void *data, dnnl_status_t *status)
@@ -409,7 +283,7 @@ rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *
                                      { DNNL_ARG_BIAS, p->bias } };
     if (status == dnnl_success)
         status = dnnl_primitive_execute(p->run, conv->stream, bias ? 5 : 4, args);
-    return check(conv->ctx, status, part_names[FORWARD]);
+    return rf_dnn_check(conv->ctx, status, part_names[FORWARD]);
 }
 
 rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, const float *weights,
@@ -429,7 +303,7 @@ rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, co
                                      { DNNL_ARG_SCRATCHPAD, p->run_pad } };
     if (status == dnnl_success)
         status = dnnl_primitive_execute(p->run, conv->stream, 4, args);
-    return check(conv->ctx, status, part_names[BACKWARD_DATA]);
+    return rf_dnn_check(conv->ctx, status, part_names[BACKWARD_DATA]);
 }
 
 rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, const float *diff_dst,
@@ -456,5 +330,5 @@ rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, cons
         set(p->plain, diff_weights, &status);
         run_reorder(conv, p, p->weights, p->plain, scratch, &status);
     }
-    return check(conv->ctx, status, part_names[BACKWARD_WEIGHTS]);
+    return rf_dnn_check(conv->ctx, status, part_names[BACKWARD_WEIGHTS]);
 }

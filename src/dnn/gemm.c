@@ -1,8 +1,6 @@
 /* Matrix product with oneDNN's sgemm, and the version of the library. */
 #include "dnn/dnn.h"
 
-#include <stdio.h>
-
 #include <oneapi/dnnl/dnnl.h>
 
 #include "base/context.h"

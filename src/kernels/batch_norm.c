@@ -5,11 +5,11 @@
 
 #include "kernels/channels.h"
 
-/* ---------------------------------------------------------------------------------- two sums --- */
+/* --------------------------------------------------------------------------------- two sums --- */
 
 /*
- * Two sums a channel. p: shift of x, one period. For statistics the shift is the first row, so that the variance of
- * values far from 0 keeps its digits in one pass.
+ * Two sums a channel. p: shift of x, one period. For statistics the shift is the first row, so
+ * that the variance of values far from 0 keeps its digits in one pass.
  */
 typedef struct pair_sums {
     const float *x, *g; /* g NULL: sums of d and d * d; else of g and g * d, where d = x - shift */
@@ -129,7 +129,7 @@ void rf_bn_backward_sums(const float *x, const float *g, int64_t rows, int64_t c
     }
 }
 
-/* ------------------------------------------------------------------------------ element-wise --- */
+/* ----------------------------------------------------------------------------- element-wise --- */
 
 /* Coefficients of a channel, repeated to a period where rows are narrow. */
 static const float *repeat(const float *values, int64_t c, int64_t period,

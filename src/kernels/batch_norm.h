@@ -1,6 +1,6 @@
 /*
- * Batch normalization on channels-last float32 arrays [rows, c]: a row is one pixel of one sample. Sums run in
- * double over a fixed division of the rows: the same bits for any number of threads.
+ * Batch normalization on channels-last float32 arrays [rows, c]: a row is one pixel of one sample.
+ * Sums run in double over a fixed division of the rows: the same bits for any number of threads.
  */
 #ifndef RF_KERNELS_BATCH_NORM_H
 #define RF_KERNELS_BATCH_NORM_H

@@ -1,6 +1,6 @@
 /*
- * Loops over channels-last rows [rows, c]. A narrow row is seen as one of several: with a period of some rows a
- * loop over 16, 24 or 3 channels fills whole vectors.
+ * Loops over channels-last rows [rows, c]. A narrow row is seen as one of several: with a period
+ * of some rows a loop over 16, 24 or 3 channels fills whole vectors.
  */
 #ifndef RF_KERNELS_CHANNELS_H
 #define RF_KERNELS_CHANNELS_H
@@ -13,10 +13,10 @@
 #define RF_PERIOD_MAX 512     /* of narrow rows: (RF_PERIOD_MIN - 1) * 8, rounded up */
 #define RF_PARALLEL_MIN 16384 /* elements below which threads cost more than they give */
 
-/* Rows are summed in this many parts whatever the number of threads, so that sums do not depend on it. */
+/* Rows are summed in this many parts whatever the number of threads: sums do not depend on it. */
 #define RF_ROW_PARTS 32
 
-/* Elements after which the channels repeat and a vector loop has no rest: c times a number of rows. */
+/* Elements after which channels repeat and a vector loop has no rest: c times some rows. */
 static inline int64_t rf_period(int64_t c)
 {
     if (c >= RF_PERIOD_MIN)

@@ -52,9 +52,12 @@ static int64_t volume(const int64_t *dims)
     return dims[0] * dims[1] * dims[2];
 }
 
-/* ---------------------------------------------------------------------------------------- max --- */
+/* -------------------------------------------------------------------------------------- max --- */
 
-/* Replace best where x is larger, or NaN: NaN is never smaller and, once taken, never replaced by a number. */
+/*
+ * Replace best where x is larger, or NaN: NaN is never smaller and, once taken, never replaced by
+ * a number.
+ */
 static inline void take_larger(const float *restrict x, float *restrict best,
                                int32_t *restrict index, int32_t here, int64_t c)
 {
@@ -150,7 +153,7 @@ void rf_max_pool_backward(const rf_pool_shape *s, const int32_t *index, const fl
     }
 }
 
-/* ------------------------------------------------------------------------------------ average --- */
+/* ---------------------------------------------------------------------------------- average --- */
 
 /* Cells of one axis of the window at place p that count: within the input, or within its pads. */
 static inline int64_t counted(const rf_pool_shape *s, int axis, int64_t p)

@@ -9,13 +9,13 @@
 typedef struct rf_pool_shape {
     int64_t n, c;
     int64_t in[3], out[3], kernel[3], stride[3], dilation[3], pad_begin[3], pad_end[3];
-    bool
-        count_padding; /* averages divide by the window's cells within the pads, else within the input */
+    bool count_padding; /* averages divide by the cells within the pads, else within the input */
 } rf_pool_shape;
 
 /*
- * y = the largest value of each window; the first of equal ones; NaN wins. index [like y] (may be NULL) gets its cell in
- * the window, counted row by row; -1 and y = -infinity where a dilated window meets no input at all.
+ * y = the largest value of each window; the first of equal ones; NaN wins. index [like y] (may be
+ * NULL) gets its cell in the window, counted row by row; -1 and y = -infinity where a dilated
+ * window meets no input at all.
  */
 void rf_max_pool_forward(const rf_pool_shape *s, const float *x, float *y, int32_t *index);
 void rf_max_pool_backward(const rf_pool_shape *s, const int32_t *index, const float *diff_y,

@@ -1,6 +1,7 @@
 /*
- * AveragePool over 1, 2 or 3 spatial axes: the mean of each window's cells within the input or, with count_include_pad,
- * within the pads too (a window that ceil_mode lets reach further does not count what is beyond them). Opset 7.
+ * AveragePool over 1, 2 or 3 spatial axes: the mean of each window's cells within the input or,
+ * with count_include_pad, within the pads too (a window that ceil_mode lets reach further does not
+ * count what is beyond them). Opset 7.
  */
 #include "ops/pool.h"
 

@@ -1,8 +1,9 @@
 /*
- * BatchNormalization: y = (x - mean) / sqrt(var + epsilon) * scale + bias, a channel at a time. Opset 7 to 17, one output.
- * Statistics are the running ones (inputs 3 and 4) or, in training and re-estimation, the batch's: the population
- * variance normalizes, the unbiased one goes into the running variance (PyTorch's convention; docs/NUMERICS.md), with
- * ONNX's momentum: running = momentum * running + (1 - momentum) * batch.
+ * BatchNormalization: y = (x - mean) / sqrt(var + epsilon) * scale + bias, a channel at a time.
+ * Opset 7 to 17, one output. Statistics are the running ones (inputs 3 and 4) or, in training and
+ * re-estimation, the batch's: the population variance normalizes, the unbiased one goes into the
+ * running variance (PyTorch's convention; docs/NUMERICS.md), with ONNX's momentum: running =
+ * momentum * running + (1 - momentum) * batch.
  */
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,10 @@
 #include "ops/op_util.h"
 #include "ops/params.h"
 
-/* What the last forward call left for backward and for re-estimation, and room for coefficients: [channels] each. */
+/*
+ * What the last forward call left for backward and for re-estimation, and room for coefficients:
+ * [channels] each.
+ */
 typedef struct bn_state {
     int64_t rows, channels; /* a row is one pixel of one sample */
     double epsilon, momentum;
@@ -20,7 +24,7 @@ typedef struct bn_state {
     float *scale, *shift, *slope, *center;
 } bn_state;
 
-/* ------------------------------------------------------------------------------------ shapes --- */
+/* ----------------------------------------------------------------------------------- shapes --- */
 
 static rf_status infer(rf_inference *io)
 {
@@ -68,7 +72,7 @@ static rf_status prepare(rf_step *s)
     return RF_OK;
 }
 
-/* ----------------------------------------------------------------------------------- forward --- */
+/* ---------------------------------------------------------------------------------- forward --- */
 
 static bool uses_batch(const rf_step *s)
 {
@@ -130,7 +134,7 @@ static rf_status forward(rf_step *s)
     return RF_OK;
 }
 
-/* ---------------------------------------------------------------------------------- backward --- */
+/* --------------------------------------------------------------------------------- backward --- */
 
 /*
  * With d = x - mean and r = 1 / sqrt(var + epsilon):

@@ -1,6 +1,6 @@
 /*
- * Conv over 1, 2 or 3 spatial axes: y[n, o, p] = bias[o] + sum over i, k of x[n, i, p stride + k dilation - pad] w[o, i, k],
- * channels in groups. Opset 1.
+ * Conv over 1, 2 or 3 spatial axes: y[n, o, p] = bias[o] + sum over i, k of x[n, i, p stride + k
+ * dilation - pad] w[o, i, k], channels in groups. Opset 1.
  */
 #include <stdio.h>
 

@@ -11,7 +11,7 @@ typedef struct conv_state {
     size_t real_at; /* in scratch: input 0 as real numbers, where it comes as codes */
 } conv_state;
 
-/* ------------------------------------------------------------------------------------ shapes --- */
+/* ----------------------------------------------------------------------------------- shapes --- */
 
 rf_status rf_conv_groups(rf_context *ctx, const rf_node *n, int64_t *out)
 {
@@ -76,7 +76,7 @@ rf_status rf_conv_infer(rf_inference *io, rf_conv_describe describe)
     return rf_infer_set(io, 0, RF_DTYPE_F32, &out);
 }
 
-/* ---------------------------------------------------------------------------------- preparing --- */
+/* -------------------------------------------------------------------------------- preparing --- */
 
 static size_t aligned(size_t bytes)
 {
@@ -108,7 +108,7 @@ void rf_conv_release(rf_step *s)
     rf_step_free_state(s);
 }
 
-/* ------------------------------------------------------------------------------------ running --- */
+/* ---------------------------------------------------------------------------------- running --- */
 
 /* Input 0 as real numbers: itself, or its codes brought back into scratch. */
 static const float *real_input(const rf_step *s)

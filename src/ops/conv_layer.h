@@ -5,7 +5,10 @@
 #include "dnn/dnn.h"
 #include "ops/window.h"
 
-/* Attributes and shapes of input x and weights w into a convolution's; fails where they do not fit. */
+/*
+ * Attributes and shapes of input x and weights w into a convolution's; fails where they do not
+ * fit.
+ */
 typedef rf_status (*rf_conv_describe)(rf_context *ctx, const rf_node *n, const rf_shape *x,
                                       const rf_shape *w, rf_conv_shape *out);
 

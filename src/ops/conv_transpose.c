@@ -1,6 +1,6 @@
 /*
- * ConvTranspose over 1, 2 or 3 spatial axes, the gradient of Conv read forward: y[n, o, p stride + k dilation - pad] +=
- * x[n, i, p] w[i, o, k], plus bias; channels in groups. Opset 1.
+ * ConvTranspose over 1, 2 or 3 spatial axes, the gradient of Conv read forward: y[n, o, p stride +
+ * k dilation - pad] += x[n, i, p] w[i, o, k], plus bias; channels in groups. Opset 1.
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,10 @@ static rf_status read_axes(rf_context *ctx, const rf_node *n, const char *name, 
     return RF_OK;
 }
 
-/* The pads that give `size`; the odd one at the end where the mode is SAME_UPPER, else at the beginning. */
+/*
+ * The pads that give `size`; the odd one at the end where the mode is SAME_UPPER, else at the
+ * beginning.
+ */
 static void pad_to(rf_conv_shape *s, int i, int64_t full, int64_t size, bool upper)
 {
     const int64_t total = full > size ? full - size : 0;

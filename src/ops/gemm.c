@@ -1,6 +1,6 @@
 /*
- * Gemm: y = alpha op(a) op(b) + beta c with op(a) [m, k], op(b) [k, n] and c broadcast to [m, n]; op transposes where
- * transA, transB say so. Opset 7.
+ * Gemm: y = alpha op(a) op(b) + beta c with op(a) [m, k], op(b) [k, n] and c broadcast to [m, n];
+ * op transposes where transA, transB say so. Opset 7.
  */
 #include "dnn/dnn.h"
 #include "ops/op_util.h"
@@ -128,8 +128,8 @@ const rf_op rf_op_gemm = {
     .max_in = 3,
     .min_out = 1,
     .max_out = 1,
-    .weight_axis =
-        0, /* of transB = 1, as linear layers are exported; 1 where transB = 0: rf_layer_match tells */
+    /* Where transB = 1, as linear layers are exported; 1 where it is 0: rf_layer_match tells. */
+    .weight_axis = 0,
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_NEED_PLAIN,
     .roles = { RF_ROLE_NONE, RF_ROLE_WEIGHT, RF_ROLE_BIAS },

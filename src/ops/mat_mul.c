@@ -1,6 +1,6 @@
 /*
- * MatMul: NumPy's matrix product. Leading dims are batches and broadcast; a vector on the left is a row, on the right a
- * column, and its dim disappears from the result. Opset 1.
+ * MatMul: NumPy's matrix product. Leading dims are batches and broadcast; a vector on the left is
+ * a row, on the right a column, and its dim disappears from the result. Opset 1.
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * MaxPool over 1, 2 or 3 spatial axes: the largest value of each window, the first of equal ones; NaN wins. The gradient
- * goes to that value alone. Opset 1; the output Indices is refused, and storage_order (its order) has no effect.
+ * MaxPool over 1, 2 or 3 spatial axes: the largest value of each window, the first of equal ones;
+ * NaN wins. The gradient goes to that value alone. Opset 1; the output Indices is refused, and
+ * storage_order (its order) has no effect.
  */
 #include "ops/pool.h"
 

@@ -1,4 +1,4 @@
-/* The sliding window of convolutions and pools: kernel, strides, dilations, pads, and how many places it takes. */
+/* The sliding window of convolutions and pools: kernel, strides, dilations, pads, places. */
 #ifndef RF_OPS_WINDOW_H
 #define RF_OPS_WINDOW_H
 
@@ -18,12 +18,16 @@ rf_status rf_node_fail(rf_context *ctx, const rf_node *n, rf_status status, cons
     RF_PRINTF(4, 5);
 
 /*
- * Attributes of `n` for an input of shape `x` [batch, channels, spatial...]. `kernel`: the weights' spatial dims, which
- * attribute kernel_shape must agree with; NULL: the attribute must be there. Pads are explicit ones only.
+ * Attributes of `n` for an input of shape `x` [batch, channels, spatial...]. `kernel`: the
+ * weights' spatial dims, which attribute kernel_shape must agree with; NULL: the attribute must be
+ * there. Pads are explicit ones only.
  */
 rf_status rf_window_read(rf_context *ctx, const rf_node *n, const rf_shape *x,
                          const int64_t *kernel, rf_window *out);
-/* Resolve auto_pad and find the output's size (attribute ceil_mode: as PyTorch, no window starts in the end pad). */
+/*
+ * Resolve auto_pad and find the output's size (attribute ceil_mode: as PyTorch, no window starts
+ * in the end pad).
+ */
 rf_status rf_window_slide(rf_context *ctx, const rf_node *n, rf_window *w);
 /* dilation * (kernel - 1) + 1. */
 int64_t rf_window_reach(const rf_window *w, int axis);

@@ -1,4 +1,7 @@
-/* oneDNN's convolutions against the naive sum: every direction, padding, dilation, groups, 1-D to 3-D. */
+/*
+ * oneDNN's convolutions against the naive sum: every direction, padding, dilation, groups, 1-D to
+ * 3-D.
+ */
 #include "testing.h"
 
 #include "../ref/conv_ref.h"

@@ -1,4 +1,7 @@
-/* The passes of batch normalization: sums for every width of row, and the same bits for any number of threads. */
+/*
+ * The passes of batch normalization: sums for every width of row, and the same bits for any number
+ * of threads.
+ */
 #include "testing.h"
 
 #include "../ref/batch_norm_ref.h"

@@ -1,4 +1,7 @@
-/* The pooling kernels against the naive ones: windows of every kind, ties, NaN, wide and narrow channels. */
+/*
+ * The pooling kernels against the naive ones: windows of every kind, ties, NaN, wide and narrow
+ * channels.
+ */
 #include "testing.h"
 
 #include "../ref/layout_ref.h"

@@ -24,7 +24,10 @@ static void pads_count_only_where_asked(void **state)
     op_test_free(t);
 }
 
-/* An axis of 4 and one pad behind it: the second window covers the last cell, the pad and one cell beyond. */
+/*
+ * An axis of 4 and one pad behind it: the second window covers the last cell, the pad and one cell
+ * beyond.
+ */
 static void cells_beyond_the_pads_never_count(void **state)
 {
     (void)state;

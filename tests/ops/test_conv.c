@@ -159,7 +159,10 @@ static void gradients_agree_with_differences(void **state)
     op_test_free(t);
 }
 
-/* A copy of `t`'s step that reads the same input as codes on `grid`; the harness itself knows of none. */
+/*
+ * A copy of `t`'s step that reads the same input as codes on `grid`; the harness itself knows of
+ * none.
+ */
 static void prepare_coded(op_test *t, const rf_codes *grid, uint8_t *codes, rf_view *in,
                           rf_step *coded)
 {

@@ -61,7 +61,10 @@ static void ceil_mode_adds_a_window_that_starts_in_the_input(void **state)
     op_test_free(t);
 }
 
-/* An axis of 3 with a pad at either end: rounded up, a third window of 2 at stride 2 would start in the end pad. */
+/*
+ * An axis of 3 with a pad at either end: rounded up, a third window of 2 at stride 2 would start
+ * in the end pad.
+ */
 static void ceil_mode_adds_no_window_that_starts_in_the_end_pad(void **state)
 {
     (void)state;

@@ -1,4 +1,7 @@
-/* Convolution as the sum it is: one loop nest over every triple (source, weight, result), in double. */
+/*
+ * Convolution as the sum it is: one loop nest over every triple (source, weight, result), in
+ * double.
+ */
 #ifndef RF_TESTS_REF_CONV_REF_H
 #define RF_TESTS_REF_CONV_REF_H
 
