@@ -1,11 +1,7 @@
 /* Two inputs with NumPy broadcasting: forward, and gradients summed over what was repeated. */
+#include "ops/element.h"
 #include "ops/elementwise.h"
 #include "ops/strided.h"
-
-static bool is_integer(rf_dtype dtype)
-{
-    return dtype == RF_DTYPE_I64 || dtype == RF_DTYPE_I32;
-}
 
 rf_status rf_binary_infer(rf_inference *io)
 {
@@ -15,7 +11,7 @@ rf_status rf_binary_infer(rf_inference *io)
     if (a != b)
         return rf_infer_fail(io, RF_EMODEL, "inputs are %s and %s; they must be alike",
                              rf_dtype_name(a), rf_dtype_name(b));
-    if (a != RF_DTYPE_F32 && !is_integer(a))
+    if (a != RF_DTYPE_F32 && !rf_dtype_is_index(a))
         return rf_infer_fail(io, RF_EUNSUPPORTED,
                              "inputs are %s; refold computes it in float32 or int64",
                              rf_dtype_name(a));
@@ -39,35 +35,25 @@ rf_status rf_binary_prepare(rf_step *s)
     return RF_OK;
 }
 
-static int64_t load(const char *data, size_t bytes, int64_t i)
-{
-    return bytes == sizeof(int64_t) ? ((const int64_t *)(const void *)data)[i]
-                                    : ((const int32_t *)(const void *)data)[i];
-}
-
 typedef struct integers {
     int64_t (*fn)(int64_t, int64_t);
-    size_t bytes;
+    rf_dtype dtype;
 } integers;
 
 static void integer_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
 {
     const integers *op = user;
     for (int64_t i = 0; i < n; i++) {
-        const int64_t y = op->fn(load(data[1], op->bytes, i * strides[1]),
-                                 load(data[2], op->bytes, i * strides[2]));
-        if (op->bytes == sizeof(int64_t))
-            ((int64_t *)(void *)data[0])[i * strides[0]] = y;
-        else
-            ((int32_t *)(void *)data[0])[i * strides[0]] = (int32_t)y;
+        const int64_t a = rf_element_i64(op->dtype, data[1], i * strides[1]);
+        const int64_t b = rf_element_i64(op->dtype, data[2], i * strides[2]);
+        rf_element_set_i64(op->dtype, data[0], i * strides[0], op->fn(a, b));
     }
 }
 
 static bool has_zero(const rf_view *v)
 {
-    const int64_t count = rf_view_count(v); /* dense: integer tensors are PLAIN constants */
-    for (int64_t i = 0; i < count; i++)
-        if (!load(v->data, rf_dtype_bytes(v->dtype), i))
+    for (int64_t i = 0; i < rf_view_count(v); i++) /* dense, in whatever order */
+        if (!rf_element_i64(v->dtype, v->data, i))
             return true;
     return false;
 }
@@ -75,7 +61,7 @@ static bool has_zero(const rf_view *v)
 static rf_status integer_forward(rf_step *s, const rf_binary *op)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
-    const integers user = { op->integer, rf_dtype_bytes(s->out[0].dtype) };
+    const integers user = { op->integer, s->out[0].dtype };
     rf_loop loop;
     if (!op->integer)
         return rf_step_fail(s, RF_EUNSUPPORTED, "inputs are %s; refold computes it in float32",

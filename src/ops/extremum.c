@@ -7,7 +7,7 @@ rf_status rf_extremum_infer(rf_inference *io)
 {
     const rf_dtype dtype = io->in[0].dtype;
     rf_shape dst = io->in[0].shape;
-    if (dtype != RF_DTYPE_F32 && dtype != RF_DTYPE_I64 && dtype != RF_DTYPE_I32)
+    if (dtype != RF_DTYPE_F32 && !rf_dtype_is_index(dtype))
         return rf_infer_fail(io, RF_EUNSUPPORTED,
                              "inputs are %s; refold computes it in float32 or int64",
                              rf_dtype_name(dtype));

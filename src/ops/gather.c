@@ -11,7 +11,7 @@ static rf_status infer(rf_inference *io)
     rf_shape dst = { 0 };
     int axis;
     RF_TRY(rf_infer_axis(io, rf_attr_int(io->node, "axis", 0), data->rank, &axis));
-    if (io->in[1].dtype != RF_DTYPE_I64 && io->in[1].dtype != RF_DTYPE_I32)
+    if (!rf_dtype_is_index(io->in[1].dtype))
         return rf_infer_fail(io, RF_EMODEL, "indices are %s, expected int64 or int32",
                              rf_dtype_name(io->in[1].dtype));
     if (data->rank - 1 + indices->rank > RF_MAX_RANK)

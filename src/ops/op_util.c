@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ops/element.h"
 #include "ops/op_util.h"
 
 #define DETAIL_BYTES 512 /* longest message behind the node's name */
@@ -72,11 +73,6 @@ rf_status rf_infer_float(const rf_inference *io)
     return RF_OK;
 }
 
-static bool is_integer(rf_dtype dtype)
-{
-    return dtype == RF_DTYPE_I64 || dtype == RF_DTYPE_I32;
-}
-
 /* Copy the attribute's or else the constant's integers. *status says what is wrong; NULL text: nothing. */
 static rf_status read_ints(const rf_node *node, const char *attr, const rf_tensor *t,
                            int64_t *values, int *count_out, const char **wrong)
@@ -90,7 +86,7 @@ static rf_status read_ints(const rf_node *node, const char *attr, const rf_tenso
     else if (!ints && !t)
         return RF_OK;
     if (t && !ints) {
-        if (!is_integer(t->dtype)) {
+        if (!rf_dtype_is_index(t->dtype)) {
             *wrong = "is not an integer tensor";
             return RF_EMODEL;
         }
