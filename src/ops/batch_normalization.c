@@ -139,7 +139,7 @@ static rf_status forward(rf_step *s)
 /*
  * With d = x - mean and r = 1 / sqrt(var + epsilon):
  *     dscale = r * sum(g d)      dbias = sum(g)
- *     dx = scale r (g - sum(g) / n - d r^2 sum(g d) / n)     where the batch's statistics normalized
+ *     dx = scale r (g - sum(g) / n - d r^2 sum(g d) / n)   where the batch's statistics normalized
  *     dx = scale r g                                         where they are constants
  */
 static void give_params(const rf_step *s, const bn_state *b)
