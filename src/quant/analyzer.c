@@ -53,10 +53,11 @@ typedef struct summary {
     int64_t finite, nans;
 } summary;
 
-RF_MULTIARCH static summary summarize(const float *values, int64_t count, int64_t stride)
+static inline summary summarize(const float *values, int64_t count, int64_t stride)
 {
     float min = FLT_MAX, max = -FLT_MAX;
-    int64_t finite = 0, nans = 0;
+    int32_t finite = 0,
+            nans = 0; /* as wide as the values, which keeps the loop in one register size */
 #pragma omp simd reduction(min : min) reduction(max : max) reduction(+ : finite, nans)
     for (int64_t i = 0; i < count; i++) {
         const float x = values[i * stride];
@@ -64,10 +65,15 @@ RF_MULTIARCH static summary summarize(const float *values, int64_t count, int64_
         const float low = is_finite ? x : FLT_MAX, high = is_finite ? x : -FLT_MAX;
         min = low < min ? low : min;
         max = high > max ? high : max;
-        finite += is_finite;
-        nans += x != x;
+        finite += is_finite ? 1 : 0;
+        nans += x != x ? 1 : 0;
     }
     return (summary){ min, max, finite, nans };
+}
+
+RF_MULTIARCH static summary summarize_dense(const float *values, int64_t count)
+{
+    return summarize(values, count, /*stride=*/1);
 }
 
 static void add_summary(rf_analyzer *a, const summary *s)
@@ -90,7 +96,9 @@ static void gather(rf_analyzer *a, const float *values, int64_t count, int64_t s
 #pragma omp parallel for schedule(static) if (parts > 1)
     for (int64_t k = 0; k < parts; k++) {
         const int64_t begin = count * k / parts, end = count * (k + 1) / parts;
-        found[k] = summarize(values + begin * stride, end - begin, stride);
+        const float *part = values + begin * stride;
+        found[k] =
+            stride == 1 ? summarize_dense(part, end - begin) : summarize(part, end - begin, stride);
     }
     for (int64_t k = 0; k < parts; k++)
         add_summary(a, &found[k]);

@@ -46,7 +46,7 @@ RF_MULTIARCH static sums row_sums(const row *w)
         bool inside;
         const float g = w->diff_dst[i];
         scale += (double)scale_term(w->src[i], g, w->scale, w->offset, w->steps, &inside);
-        outside += inside ? 0.0 : (double)g;
+        outside += (double)(inside ? 0.0f : g);
     }
     return (sums){ scale, outside };
 }
@@ -63,27 +63,31 @@ RF_MULTIARCH static void row_mask(const row *w)
     }
 }
 
-#define ROW_BLOCK 2048 /* the sums' reads serve the mask from the first-level cache */
+/* Both at once: the division is what costs. */
+RF_MULTIARCH static sums row_sums_and_mask(const row *w)
+{
+    const float scale = w->scale, offset = w->offset, steps = w->steps;
+    const float *src = w->src, *diff_dst = w->diff_dst;
+    float *diff_src = w->diff_src;
+    double by_scale = 0.0, outside = 0.0;
+#pragma omp simd reduction(+ : by_scale, outside)
+    for (int64_t i = 0; i < w->count; i++) {
+        bool inside;
+        const float g = diff_dst[i];
+        by_scale += (double)scale_term(src[i], g, scale, offset, steps, &inside);
+        outside += (double)(inside ? 0.0f : g);
+        diff_src[i] = inside ? g : 0.0f;
+    }
+    return (sums){ by_scale, outside };
+}
 
 static sums row_backward(const row *w, bool want_sums)
 {
-    sums total = { 0.0, 0.0 };
-    for (int64_t at = 0; at < w->count; at += ROW_BLOCK) {
-        row part = *w;
-        part.src += at;
-        part.diff_dst += at;
-        part.count = w->count - at < ROW_BLOCK ? w->count - at : ROW_BLOCK;
-        if (want_sums) {
-            const sums s = row_sums(&part);
-            total.scale += s.scale;
-            total.outside += s.outside;
-        }
-        if (w->diff_src) { /* last: it may overwrite diff_dst */
-            part.diff_src += at;
-            row_mask(&part);
-        }
-    }
-    return total;
+    if (want_sums)
+        return w->diff_src ? row_sums_and_mask(w) : row_sums(w);
+    if (w->diff_src)
+        row_mask(w);
+    return (sums){ 0.0, 0.0 };
 }
 
 /* ------------------------------------------------------------- from sums to gradients --- */

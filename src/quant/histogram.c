@@ -54,8 +54,8 @@ typedef struct tally {
 #define NEARLY_HALF 0.49999997f /* truncating x +- this rounds half away from zero, exactly */
 
 /* Bin, or OUTSIDE, or NOT_FINITE, of each value. */
-RF_MULTIARCH static void find_bins(const float *values, int64_t count, int64_t stride, float width,
-                                   float shift, int32_t *bins)
+static inline void find_bins(const float *values, int64_t count, int64_t stride, float width,
+                             float shift, int32_t *bins)
 {
     for (int64_t i = 0; i < count; i++) {
         const float x = values[i * stride];
@@ -67,13 +67,22 @@ RF_MULTIARCH static void find_bins(const float *values, int64_t count, int64_t s
     }
 }
 
+RF_MULTIARCH static void find_bins_dense(const float *values, int64_t count, float width,
+                                         float shift, int32_t *bins)
+{
+    find_bins(values, count, /*stride=*/1, width, shift, bins);
+}
+
 static void tally_part(const float *values, int64_t count, int64_t stride, float width, float shift,
                        tally *t)
 {
     int32_t bins[BLOCK] = { 0 };
     for (int64_t at = 0; at < count; at += BLOCK) {
         const int64_t n = count - at < BLOCK ? count - at : BLOCK;
-        find_bins(values + at * stride, n, stride, width, shift, bins);
+        if (stride == 1)
+            find_bins_dense(values + at, n, width, shift, bins);
+        else
+            find_bins(values + at * stride, n, stride, width, shift, bins);
         for (int64_t i = 0; i < n; i++)
             t->hits[i % TABLES][bins[i]]++;
     }
