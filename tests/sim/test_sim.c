@@ -1,5 +1,8 @@
 /* The simulation as an object: options, the ladder, stripping, codes. */
 #include "net_text.h"
+#include "temp_folder.h"
+
+#include <limits.h>
 
 #include "ops/params.h"
 #include "sim/sim_impl.h"
@@ -155,6 +158,32 @@ static void codes_follow_the_range_of_their_channel(void **state)
     rf_sim_free(sim);
 }
 
+/* The graph is built with memory to spare; then every allocation of rf_sim_new fails once. */
+static void a_shortage_of_memory_is_a_status_and_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    failing_heap heap = { 0 };
+    rf_context *tight = failing_context(&heap);
+    heap.fail_at = LONG_MAX;
+    rf_graph *g =
+        net_of(tight, "input x:-1,3,6,6\nc = Conv x w:6,3,3,3\nn = BatchNormalization c " NET_BN(
+                          "bn", "6") "\ny = Relu n\noutput y");
+    const long before = heap.live;
+    rf_status st = RF_ENOMEM;
+    for (long room = 0; st == RF_ENOMEM && room < 10000; room++) {
+        rf_sim *sim = NULL;
+        heap.fail_at = heap.made + room;
+        st = rf_sim_new(g, NULL, &sim);
+        assert_true(st == RF_OK || st == RF_ENOMEM);
+        rf_sim_free(sim);
+        assert_int_equal(heap.live, before);
+    }
+    assert_int_equal(st, RF_OK);
+    rf_graph_free(g);
+    rf_context_free(tight);
+    assert_int_equal(heap.live, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +193,7 @@ int main(void)
         cmocka_unit_test(quantizers_outside_the_list_are_refused),
         cmocka_unit_test(stripping_gives_the_float_graph_back_under_its_names),
         cmocka_unit_test(codes_follow_the_range_of_their_channel),
+        cmocka_unit_test(a_shortage_of_memory_is_a_status_and_leaves_nothing_behind),
     };
     return cmocka_run_group_tests(tests, open_context, close_context);
 }
