@@ -12,7 +12,7 @@
 typedef struct inference {
     cli_session *s;
     cli_model model;
-    const rf_graph *graph;
+    const rf_graph *graph; /* runs; outputs of a simulation have other names there */
     int in_count, out_count;
     rf_tensor **inputs, **outputs; /* [in_count], [out_count] */
     char **paths;                  /* [out_count] where each output goes */
@@ -98,7 +98,7 @@ static int name_all_outputs(inference *f, const char *text)
 {
     for (int i = 0; i < f->out_count; i++) {
         rf_port port;
-        const rf_status st = rf_graph_output(f->graph, i, &port);
+        const rf_status st = rf_graph_output(f->model.graph, i, &port);
         if (st)
             return cli_fail(f->s, st);
         f->paths[i] = f->out_count == 1 ? strdup(text) : path_of_output(text, port.name);
@@ -112,7 +112,7 @@ static int name_outputs(inference *f)
     for (int i = 0; i < given->count; i++) {
         int index;
         const char *path =
-            split_name(f->graph, f->out_count, rf_graph_output, given->items[i], &index);
+            split_name(f->model.graph, f->out_count, rf_graph_output, given->items[i], &index);
         if (index < 0 && given->count == 1)
             return name_all_outputs(f, path);
         if (index < 0)
@@ -194,7 +194,7 @@ static void print_json(const inference *f)
     cli_json_array(&j, "outputs");
     for (int i = 0; i < f->out_count; i++) {
         rf_port port;
-        if (f->paths[i] && rf_graph_output(f->graph, i, &port) == RF_OK)
+        if (f->paths[i] && rf_graph_output(f->model.graph, i, &port) == RF_OK)
             print_output(&j, &port, f->outputs[i], f->paths[i]);
     }
     cli_json_end(&j);

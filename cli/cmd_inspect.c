@@ -51,7 +51,7 @@ static void json_texts(cli_json *j, const char *key, const char *const *texts, i
 
 static void print_json(const cli_model *model, const rf_inspection *found)
 {
-    const rf_graph *g = cli_model_graph(model);
+    const rf_graph *g = model->graph;
     cli_json j = { 0 };
     cli_json_document(&j, "inspect");
     json_ports(&j, "inputs", g, rf_graph_input_count, rf_graph_input);
@@ -88,7 +88,7 @@ static void print_ports(const char *head, const rf_graph *g, port_count count, p
 
 static void print_summary(const cli_model *model, const rf_inspection *found)
 {
-    const rf_graph *g = cli_model_graph(model);
+    const rf_graph *g = model->graph;
     print_ports("inputs", g, rf_graph_input_count, rf_graph_input);
     print_ports("outputs", g, rf_graph_output_count, rf_graph_output);
     printf("%-15s%lld\n", "parameters", (long long)found->parameters);
@@ -131,7 +131,7 @@ int cmd_inspect(cli_session *s)
     rf_inspection *found = NULL;
     int code = cli_model_load(s, &model);
     if (!code) {
-        const rf_status st = rf_inspect(cli_model_graph(&model), &found);
+        const rf_status st = rf_inspect(model.graph, &found);
         code = st ? cli_fail(s, st) : 0;
     }
     if (!code && s->options->json)

@@ -8,13 +8,12 @@ int cli_model_load(cli_session *s, cli_model *out)
     const char *path = s->options->operand;
     cli_model model = { 0 };
     rf_status st = rf_graph_load(s->ctx, path, &model.graph);
-    if (!st && rf_graph_holds_sim(model.graph)) {
+    if (!st && rf_graph_holds_sim(model.graph))
         st = rf_sim_load(s->ctx, path, &model.sim);
+    if (st) {
         rf_graph_free(model.graph);
-        model.graph = NULL;
-    }
-    if (st)
         return cli_fail(s, st);
+    }
     *out = model;
     return 0;
 }

@@ -4,10 +4,9 @@
 
 #include "session.h"
 
-/* Exactly one of the two is set. */
 typedef struct cli_model {
-    rf_graph *graph;
-    rf_sim *sim;
+    rf_graph *graph; /* the float network in the file, under its own names */
+    rf_sim *sim;     /* NULL for a plain model */
 } cli_model;
 
 /* All give an exit code, with the failure reported. */

@@ -147,6 +147,15 @@ class Workflow(program.ProgramTest):
         self.succeed("infer", model, "--input", "z.npy", "--output", "b.npy", "--input-layout", "nhwc")
         self.assertEqual(program.read_npy(self.path("a.npy")), program.read_npy(self.path("b.npy")))
 
+    def test_outputs_of_a_simulation_keep_the_models_names(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.succeed("quantize", model, "-o", "sim.onnx", "--data", data)
+        a, b = (self.document("infer", name, "--input", "x.npy", "--output", f"{name}.npy")["outputs"][0]["name"]
+                for name in (model, "sim.onnx"))
+        self.assertEqual(a, b)
+        self.succeed("infer", "sim.onnx", "--input", "x.npy", "--output", f"{a}=named.npy")
+        self.fail_with(2, "expected NAME=FILE", "infer", model, "--input", "x.npy", "--output", "p.npy", "--output", "q.npy")
+
     def test_a_log_holds_a_json_object_a_line(self):
         model, data = self.tiny_model(), self.tiny_data()
         self.succeed("train", model, "-o", "trained.onnx", "--data", data, "--log", "log.jsonl", "-q")
