@@ -92,12 +92,19 @@ static const char *name_of_role(rf_role role)
     return role == RF_ROLE_BIAS || role == RF_ROLE_BN_BIAS ? "bias" : NULL;
 }
 
+/* Channels of a parameter outside a linear layer: a stack of matrices has them last, everything else first. */
+static int channel_axis(const rf_node *n, const rf_value *v)
+{
+    return v && v->constant && rf_node_is(n, "MatMul") ? v->constant->shape.rank - 1 : 0;
+}
+
 static rf_status place_by_roles(rf_placement *p, const rf_placed_op *op)
 {
     const rf_op *known = rf_op_find(op->node->op_type, op->node->domain);
     for (int i = 0; known && i < 5 && i < op->node->input_count; i++) {
+        rf_value *v = op->node->inputs[i];
         const char *name = name_of_role(known->roles[i]);
-        const parameter q = { op, op->node->inputs[i], name, 0 };
+        const parameter q = { op, v, name, channel_axis(op->node, v) };
         if (name)
             RF_TRY(place_param(p, &q));
     }

@@ -73,11 +73,10 @@ static rf_status add_outputs(rf_placement *p, const rf_node *n, int maker)
 
 /* ----------------------------------------------------------------------------------- ops --- */
 
-/* Operators that only move data, but are modules in AIMET's torch side and get a quantizer there. */
+/* It only moves data, but it is a module in AIMET's torch side and gets a quantizer there. */
 static bool aimet_quantizes(const rf_sim *sim, const rf_node *n)
 {
-    static const char *const types[] = { "Flatten", "MaxPool", NULL };
-    return sim->compat_aimet && is_any(n->op_type, types);
+    return sim->compat_aimet && rf_node_is(n, "Flatten");
 }
 
 static const rf_config_op *config_of(const rf_config *config, const rf_placed_op *op)

@@ -201,6 +201,19 @@ static void a_weight_of_two_layers_has_one_quantizer(void **state)
     expect("input x:-1,4,8,8\na = Conv x w:4,4,1,1\ny = Conv a w\noutput y", "a w[0]= x y");
 }
 
+static void a_stack_of_matrices_has_its_channels_last(void **state)
+{
+    (void)state;
+    expect_config("\"MatMul\":{\"per_channel_quantization\":\"True\"}", NO_ENDS,
+                  "input x:2,4,8\ny = MatMul x w:2,8,5\noutput y", "w[2]= y");
+}
+
+static void a_prelu_has_one_range_a_slope(void **state)
+{
+    (void)state;
+    expect("input x:-1,3,8,8\ny = PRelu x slope:3,1,1\noutput y", "slope[0]= x y");
+}
+
 static void op_type_sections_override_the_defaults(void **state)
 {
     (void)state;
@@ -295,6 +308,8 @@ int main(void)
         cmocka_unit_test(integers_and_shape_arithmetic_are_never_quantized),
         cmocka_unit_test(constants_beside_parameters_are_inputs),
         cmocka_unit_test(a_weight_of_two_layers_has_one_quantizer),
+        cmocka_unit_test(a_stack_of_matrices_has_its_channels_last),
+        cmocka_unit_test(a_prelu_has_one_range_a_slope),
         cmocka_unit_test(op_type_sections_override_the_defaults),
         cmocka_unit_test(a_supergroup_that_names_bn_does_not_match_one_that_folds),
         cmocka_unit_test(requests_that_contradict_each_other_are_refused),
