@@ -222,6 +222,30 @@ static void senseless_metadata_is_refused_by_its_field(void **state)
     CHECK_OK(ctx, load_with(HEAD QUANTIZER("x", "activation", "8", "null", "[0]") "]}"));
 }
 
+static void a_shortage_of_memory_while_loading_is_a_status(void **state)
+{
+    (void)state;
+    char path[512];
+    failing_heap heap = { 0 };
+    rf_sim *sim = calibrated(NULL);
+    temp_path(&temp, "tight.onnx", path);
+    CHECK_OK(ctx, rf_sim_save(sim, path, /*force=*/true));
+    rf_sim_free(sim);
+    rf_context *tight = failing_context(&heap);
+    const long before = heap.live;
+    rf_status st = RF_ENOMEM;
+    for (long room = 0; st == RF_ENOMEM && room < 10000; room++) {
+        sim = NULL;
+        heap.fail_at = heap.made + room;
+        st = rf_sim_load(tight, path, &sim);
+        assert_true(st == RF_OK || st == RF_ENOMEM);
+        rf_sim_free(sim);
+        assert_int_equal(heap.live, before);
+    }
+    assert_int_equal(st, RF_OK);
+    rf_context_free(tight);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +255,7 @@ int main(void)
         cmocka_unit_test(the_count_of_negative_gammas_is_remembered),
         cmocka_unit_test(a_plain_model_is_no_simulation),
         cmocka_unit_test(senseless_metadata_is_refused_by_its_field),
+        cmocka_unit_test(a_shortage_of_memory_while_loading_is_a_status),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
