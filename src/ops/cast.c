@@ -1,4 +1,7 @@
-/* Cast: to another dtype; floats truncate toward zero on their way to integers. Gradients pass from float to float. Opset 6. */
+/*
+ * Cast: to another dtype; floats truncate toward zero on their way to integers. Gradients pass from
+ * float to float. Opset 6.
+ */
 #include "ops/element.h"
 #include "ops/op_util.h"
 #include "ops/strided.h"

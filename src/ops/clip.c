@@ -1,6 +1,6 @@
 /*
- * Clip: y = x within [min, max]; dx = dy where min < y < max, so nothing passes at the bounds (as PyTorch's ReLU6).
- * Bounds are attributes before opset 11, inputs 1 and 2 since. Opset 6.
+ * Clip: y = x within [min, max]; dx = dy where min < y < max, so nothing passes at the bounds (as
+ * PyTorch's ReLU6). Bounds are attributes before opset 11, inputs 1 and 2 since. Opset 6.
  */
 #include <math.h>
 

@@ -1,4 +1,7 @@
-/* ConstantOfShape: a tensor of the given dims, filled with attribute `value` (default float32 0). Opset 9. */
+/*
+ * ConstantOfShape: a tensor of the given dims, filled with attribute `value` (default float32 0).
+ * Opset 9.
+ */
 #include <string.h>
 
 #include "ops/op_util.h"

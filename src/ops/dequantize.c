@@ -1,11 +1,17 @@
-/* Dequantize (domain refold): 8-bit codes -> real numbers, for operators that do not take codes. Gradients pass. */
+/*
+ * Dequantize (domain refold): 8-bit codes -> real numbers, for operators that do not take codes.
+ * Gradients pass.
+ */
 #include <assert.h>
 
 #include "ops/op_util.h"
 #include "ops/strided.h"
 #include "quant/fakequant.h"
 
-/* In the graph a tensor of codes is the float32 tensor it stands for; only the view's dtype differs. */
+/*
+ * In the graph a tensor of codes is the float32 tensor it stands for; only the view's dtype
+ * differs.
+ */
 static rf_status infer(rf_inference *io)
 {
     return rf_infer_set(io, 0, RF_DTYPE_F32, &io->in[0].shape);

@@ -1,6 +1,7 @@
 /*
- * Dropout: passes through, but for training, where a share `ratio` of the elements becomes 0 and the others grow by
- * 1 / (1 - ratio). Ratio is an attribute before opset 12, input 1 since. Opset 7.
+ * Dropout: passes through, but for training, where a share `ratio` of the elements becomes 0 and
+ * the others grow by 1 / (1 - ratio). Ratio is an attribute before opset 12, input 1 since. Opset
+ * 7.
  */
 #include <string.h>
 

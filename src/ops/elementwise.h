@@ -1,6 +1,7 @@
 /*
- * Element by element: a new operator of this kind writes plain loops over contiguous rows and says which forward
- * tensor its gradient needs; strides, broadcasting, threads and the summing of gradients are done here.
+ * Element by element: a new operator of this kind writes plain loops over contiguous rows and says
+ * which forward tensor its gradient needs; strides, broadcasting, threads and the summing of
+ * gradients are done here.
  */
 #ifndef RF_OPS_ELEMENTWISE_H
 #define RF_OPS_ELEMENTWISE_H
@@ -8,8 +9,8 @@
 #include "ops/op_util.h"
 
 /*
- * p[0] is written, p[1...] are read, all n floats long and contiguous; p[0] may be one of the others (in place), so loops
- * carry "#pragma omp simd" and no restrict.
+ * p[0] is written, p[1...] are read, all n floats long and contiguous; p[0] may be one of the
+ * others (in place), so loops carry "#pragma omp simd" and no restrict.
  */
 typedef void (*rf_row_fn)(float *const *p, int64_t n, const void *user);
 
@@ -26,17 +27,20 @@ void rf_rows(const rf_view *const *views, int operands, rf_row_fn fn, const void
 /* --- one input: y = f(x) --- */
 rf_status rf_unary_infer(rf_inference *io); /* float32 in, the same out */
 rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user); /* p: y, x */
-/* p: diff_x, diff_y, t; t is y where backward_needs says RF_NEEDS_OUT(0), x where RF_NEEDS_IN(0), else diff_y. */
+/*
+ * p: diff_x, diff_y, t; t is y where backward_needs says RF_NEEDS_OUT(0), x where RF_NEEDS_IN(0),
+ * else diff_y.
+ */
 rf_status rf_unary_backward(rf_step *s, rf_row_fn fn, const void *user);
 
 /* --- two inputs with broadcasting: y = f(a, b) --- */
 typedef struct rf_binary {
     rf_row_fn forward; /* p: y, a, b */
-    rf_row_fn diff_a,
-        diff_b; /* p: diff, diff_y, a, b; a and b only where backward_needs them. NULL: diff_y itself */
-    int64_t (*integer)(
-        int64_t a, int64_t b); /* of int64 and int32 tensors (shape arithmetic); NULL: refused */
-    bool divides;              /* integer b must not be 0 */
+    /* p: diff, diff_y, a, b; a and b only where backward_needs them. NULL: diff_y itself. */
+    rf_row_fn diff_a, diff_b;
+    /* Of int64 and int32 tensors (shape arithmetic); NULL: refused. */
+    int64_t (*integer)(int64_t a, int64_t b);
+    bool divides; /* integer b must not be 0 */
 } rf_binary;
 
 rf_status rf_binary_infer(rf_inference *io); /* float32, int64 or int32, both alike */

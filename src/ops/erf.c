@@ -1,4 +1,7 @@
-/* Erf: y = 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x; dx = dy * 2 / sqrt(pi) * exp(-x^2). Opset 9. */
+/*
+ * Erf: y = 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x; dx = dy * 2 / sqrt(pi) * exp(-x^2).
+ * Opset 9.
+ */
 #include <math.h>
 
 #include "ops/elementwise.h"

@@ -1,6 +1,7 @@
 /*
- * FakeQuant (domain refold): a quantizer as a node. y = dequantize(quantize(x)) on the grid of (min, max), or the codes
- * themselves where the planner asks for them. Arithmetic and gradients: quant/fakequant.h.
+ * FakeQuant (domain refold): a quantizer as a node. y = dequantize(quantize(x)) on the grid of
+ * (min, max), or the codes themselves where the planner asks for them. Arithmetic and gradients:
+ * quant/fakequant.h.
  */
 #include <assert.h>
 #include <string.h>

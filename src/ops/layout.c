@@ -1,4 +1,7 @@
-/* Layout (domain refold): the same tensor in another memory order, plain <-> channels last; the planner inserts it. */
+/*
+ * Layout (domain refold): the same tensor in another memory order, plain <-> channels last; the
+ * planner inserts it.
+ */
 #include "ops/op_util.h"
 #include "ops/strided.h"
 

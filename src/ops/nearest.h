@@ -4,7 +4,9 @@
 
 #include "ops/op_util.h"
 
-/* How an output index becomes a real source coordinate, and that an index. Names as ONNX has them. */
+/*
+ * How an output index becomes a real source coordinate, and that an index. Names as ONNX has them.
+ */
 typedef struct rf_nearest {
     const char *coordinates; /* "asymmetric", "half_pixel", "pytorch_half_pixel", "align_corners" */
     const char *rounding;    /* "floor", "ceil", "round_prefer_floor", "round_prefer_ceil" */

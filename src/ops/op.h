@@ -25,16 +25,16 @@ typedef struct rf_spec {
 typedef struct rf_inference {
     rf_context *ctx;
     const rf_node *node;
-    int64_t opset;          /* of the node's domain */
+    int64_t opset;           /* of the node's domain */
     int in_count, out_count; /* as the node lists them */
     const rf_spec *in;
-    rf_spec *out;           /* to be filled: dtype, shape */
+    rf_spec *out; /* to be filled: dtype, shape */
 } rf_inference;
 
 typedef enum rf_mode {
-    RF_MODE_INFER,    /* BN uses running statistics; Dropout passes through */
-    RF_MODE_TRAIN,    /* BN uses batch statistics and updates the running ones; backward follows */
-    RF_MODE_BN_BATCH  /* re-estimation: as INFER, but BN uses batch statistics and reports them; nothing is updated */
+    RF_MODE_INFER, /* BN uses running statistics; Dropout passes through */
+    RF_MODE_TRAIN, /* BN uses batch statistics and updates the running ones; backward follows */
+    RF_MODE_BN_BATCH /* re-estimation: as INFER, but BN uses batch statistics and reports them; nothing is updated */
 } rf_mode;
 
 /* One node, prepared to run. Views keep their dims and strides; data pointers are set before each call. */
@@ -45,37 +45,42 @@ typedef struct rf_step {
     int64_t opset;
     rf_mode mode;
     int in_count, out_count;
-    rf_view *in, *out;             /* data NULL: left out */
-    const rf_tensor **in_constant; /* [in_count] contents known when prepared (shapes, axes, pads), else NULL */
-    rf_view *diff_in, *diff_out;   /* backward. diff_in[i].data NULL: nobody wants it. Overwrite, never add; diff_out[i].data NULL: zero */
-    bool bn_frozen;                /* TRAIN with running statistics kept (--freeze-bn-after) */
-    void *state;                   /* the operator's own: attributes, oneDNN primitives; freed by release */
-    size_t scratch_bytes;          /* asked for in prepare: valid within one call */
-    size_t saved_bytes;            /* asked for in prepare: forward to backward */
-    void *scratch, *saved;         /* 64-byte aligned, set before each call */
-    rf_codes codes;                /* a quantizer's step: grid of out[0] this time */
+    rf_view *in, *out; /* data NULL: left out */
+    const rf_tensor *
+        *in_constant; /* [in_count] contents known when prepared (shapes, axes, pads), else NULL */
+    rf_view *diff_in,
+        *diff_out; /* backward. diff_in[i].data NULL: nobody wants it. Overwrite, never add; diff_out[i].data NULL: zero */
+    bool bn_frozen;        /* TRAIN with running statistics kept (--freeze-bn-after) */
+    void *state;           /* the operator's own: attributes, oneDNN primitives; freed by release */
+    size_t scratch_bytes;  /* asked for in prepare: valid within one call */
+    size_t saved_bytes;    /* asked for in prepare: forward to backward */
+    void *scratch, *saved; /* 64-byte aligned, set before each call */
+    rf_codes codes;        /* a quantizer's step: grid of out[0] this time */
 } rf_step;
 
 typedef enum rf_layout_policy {
-    RF_LAYOUT_ANY,       /* takes any dense or strided views; outputs follow the first input of the same rank, else PLAIN */
+    RF_LAYOUT_ANY, /* takes any dense or strided views; outputs follow the first input of the same rank, else PLAIN */
     RF_LAYOUT_NEED_PLAIN, /* all inputs and outputs PLAIN (Reshape, MatMul, Transpose's result, ...) */
     RF_LAYOUT_NEED_CHANNELS_LAST /* input 0 and output 0 (and all other flowing tensors of rank >= 3) CHANNELS_LAST */
 } rf_layout_policy;
 
 /* AIMET's quantizer placement (docs/NUMERICS.md). */
 typedef enum rf_quant_role {
-    RF_QUANT_OUTPUT,       /* its output gets a quantizer (the configuration may say otherwise) */
-    RF_QUANT_NONE          /* shape and index work, Identity, Dropout: never quantized */
+    RF_QUANT_OUTPUT, /* its output gets a quantizer (the configuration may say otherwise) */
+    RF_QUANT_NONE    /* shape and index work, Identity, Dropout: never quantized */
 } rf_quant_role;
 
 /* What a constant input means: for trainable parameters, weight decay, and which quantizer it gets. */
 typedef enum rf_role {
-    RF_ROLE_NONE,    /* shapes, axes, clip bounds: no parameter */
-    RF_ROLE_WEIGHT,  /* trainable, decays, param quantizer "weight" */
-    RF_ROLE_BIAS,    /* trainable, no decay, param quantizer "bias" (off by default) */
-    RF_ROLE_BN_SCALE, RF_ROLE_BN_BIAS, /* trainable, no decay; quantizers "weight", "bias" of a BN that does not fold */
-    RF_ROLE_BN_MEAN, RF_ROLE_BN_VAR,   /* statistics: not trainable */
-    RF_ROLE_RANGE_MIN, RF_ROLE_RANGE_MAX /* of a quantizer: trainable with their own learning rate */
+    RF_ROLE_NONE,   /* shapes, axes, clip bounds: no parameter */
+    RF_ROLE_WEIGHT, /* trainable, decays, param quantizer "weight" */
+    RF_ROLE_BIAS,   /* trainable, no decay, param quantizer "bias" (off by default) */
+    RF_ROLE_BN_SCALE,
+    RF_ROLE_BN_BIAS, /* trainable, no decay; quantizers "weight", "bias" of a BN that does not fold */
+    RF_ROLE_BN_MEAN,
+    RF_ROLE_BN_VAR, /* statistics: not trainable */
+    RF_ROLE_RANGE_MIN,
+    RF_ROLE_RANGE_MAX /* of a quantizer: trainable with their own learning rate */
 } rf_role;
 
 #define RF_NEEDS_IN(i) (1u << (i))
@@ -83,19 +88,21 @@ typedef enum rf_role {
 
 struct rf_op {
     const char *onnx_name;
-    const char *domain;            /* NULL: ONNX's */
-    int since_opset;               /* oldest version understood */
+    const char *domain;                   /* NULL: ONNX's */
+    int since_opset;                      /* oldest version understood */
     int min_in, max_in, min_out, max_out; /* max -1: RF_OP_MAX_IO */
-    int weight_axis;               /* output-channel axis of input 1; -1: no weights */
+    int weight_axis;                      /* output-channel axis of input 1; -1: no weights */
     rf_quant_role quant;
     rf_layout_policy layout;
-    rf_role roles[5];              /* of inputs 0..4, where constant */
-    unsigned backward_needs;       /* RF_NEEDS_IN(i) | RF_NEEDS_OUT(i): forward tensors that backward reads */
-    bool takes_codes;              /* reads in[0] as U8 codes (view.codes) without a Dequantize step */
-    bool in_place;                 /* out[0] may be in[0]'s memory when both have the same order */
-    bool never_constant;           /* not evaluated at planning although all inputs are constant (quantizers) */
+    rf_role roles[5]; /* of inputs 0..4, where constant */
+    unsigned
+        backward_needs; /* RF_NEEDS_IN(i) | RF_NEEDS_OUT(i): forward tensors that backward reads */
+    bool takes_codes;   /* reads in[0] as U8 codes (view.codes) without a Dequantize step */
+    bool in_place;      /* out[0] may be in[0]'s memory when both have the same order */
+    bool
+        never_constant; /* not evaluated at planning although all inputs are constant (quantizers) */
     rf_status (*infer)(rf_inference *io);
-    rf_status (*prepare)(rf_step *s);  /* NULL: nothing to do */
+    rf_status (*prepare)(rf_step *s); /* NULL: nothing to do */
     rf_status (*forward)(rf_step *s);
     rf_status (*backward)(rf_step *s); /* NULL: not differentiable; gradients end here */
     void (*release)(rf_step *s);       /* frees s->state; called also after a failed prepare */

@@ -1,6 +1,6 @@
 /*
- * Every operator, one a line, ordered by ONNX name (a test checks it). Included plainly it declares the tables;
- * with RF_OP defined it is a list to expand.
+ * Every operator, one a line, ordered by ONNX name (a test checks it). Included plainly it declares
+ * the tables; with RF_OP defined it is a list to expand.
  */
 #include "ops/op.h"
 
@@ -55,7 +55,7 @@ RF_OP(max_pool)
 RF_OP(min)
 RF_OP(mul)
 RF_OP(neg)
-RF_OP(not)
+RF_OP(logical_not)
 RF_OP(prelu)
 RF_OP(pad)
 RF_OP(pow)

@@ -73,7 +73,10 @@ rf_status rf_infer_float(const rf_inference *io)
     return RF_OK;
 }
 
-/* Copy the attribute's or else the constant's integers. *status says what is wrong; NULL text: nothing. */
+/*
+ * Copy the attribute's or else the constant's integers. *status says what is wrong; NULL text:
+ * nothing.
+ */
 static rf_status read_ints(const rf_node *node, const char *attr, const rf_tensor *t,
                            int64_t *values, int *count_out, const char **wrong)
 {

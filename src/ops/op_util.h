@@ -17,8 +17,9 @@ rf_status rf_infer_same(rf_inference *io);
 rf_status rf_infer_float(const rf_inference *io);
 rf_status rf_infer_set(rf_inference *io, int i, rf_dtype dtype, const rf_shape *shape);
 /*
- * Integers from attribute `attr` (older opsets) or constant input `input` (newer ones): axes, pads, splits, shape.
- * *count_out = -1 where neither is there. At most RF_MAX_RANK * 2. RF_EUNSUPPORTED where the input is not constant.
+ * Integers from attribute `attr` (older opsets) or constant input `input` (newer ones): axes, pads,
+ * splits, shape. *count_out = -1 where neither is there. At most RF_MAX_RANK * 2. RF_EUNSUPPORTED
+ * where the input is not constant.
  */
 rf_status rf_infer_ints(const rf_inference *io, const char *attr, int input, int64_t *values,
                         int *count_out);
@@ -30,7 +31,10 @@ int rf_axis_wrap(int64_t axis, int rank); /* of an axis that infer checked */
 
 /* Views of a and b stretched to the dims of `dst` (strides 0 where a dim is repeated). */
 void rf_broadcast_view(const rf_view *v, const rf_view *dst, rf_view *out);
-/* dst (dims may be 1 or missing where src has more) = sum of src over the repeated dims. Double sums, fixed order. */
+/*
+ * dst (dims may be 1 or missing where src has more) = sum of src over the repeated dims. Double
+ * sums, fixed order.
+ */
 void rf_sum_to(const rf_view *src, const rf_view *dst);
 
 /* Allocate zeroed s->state; RF_ENOMEM. */

@@ -1,6 +1,7 @@
 /*
- * Pad: begin and end of each dim grow (constant, reflect, edge) or shrink (negative pads). Pads are an attribute before
- * opset 11, input 1 since; the constant is attribute or input 2; input 3 (opset 18) names the axes. Opset 2.
+ * Pad: begin and end of each dim grow (constant, reflect, edge) or shrink (negative pads). Pads are
+ * an attribute before opset 11, input 1 since; the constant is attribute or input 2; input 3 (opset
+ * 18) names the axes. Opset 2.
  */
 #include <string.h>
 
@@ -25,7 +26,10 @@ static border read_border(const rf_node *n)
     return BORDER_UNKNOWN;
 }
 
-/* The list of pads (all begins, then all ends, of the axes or of every dim) sorted to dims; false if it does not fit. */
+/*
+ * The list of pads (all begins, then all ends, of the axes or of every dim) sorted to dims; false
+ * if it does not fit.
+ */
 static bool place(const int64_t *values, int count, const int64_t *axes, int axes_count, int rank,
                   pads *out)
 {

@@ -49,7 +49,10 @@ static rf_value *behind(rf_value *v)
     return at->constant ? at : v;
 }
 
-/* A constant vector that is added to or multiplied with a flowing tensor acts as a bias or a weight. */
+/*
+ * A constant vector that is added to or multiplied with a flowing tensor acts as a bias or a
+ * weight.
+ */
 static rf_role vector_role(const rf_node *n, int i)
 {
     const bool adds = rf_node_is(n, "Add") || rf_node_is(n, "Sub"), scales = rf_node_is(n, "Mul");

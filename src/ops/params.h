@@ -7,7 +7,8 @@
 typedef struct rf_param {
     rf_value *value;
     rf_role role;
-    rf_node *node; /* the operator that uses it (behind quantizers); for ranges the FakeQuant node */
+    rf_node
+        *node; /* the operator that uses it (behind quantizers); for ranges the FakeQuant node */
 } rf_param;
 typedef RF_VEC(rf_param) rf_params;
 

@@ -1,4 +1,6 @@
-/* DepthToSpace and SpaceToDepth: one copy between two six-dimensional views of the same elements. */
+/*
+ * DepthToSpace and SpaceToDepth: one copy between two six-dimensional views of the same elements.
+ */
 #ifndef RF_OPS_PIXEL_BLOCKS_H
 #define RF_OPS_PIXEL_BLOCKS_H
 

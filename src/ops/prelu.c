@@ -1,4 +1,7 @@
-/* PRelu: y = x for x > 0, else slope x; slope (trainable) broadcasts to x. dslope = sum of dy x where x <= 0. Opset 7. */
+/*
+ * PRelu: y = x for x > 0, else slope x; slope (trainable) broadcasts to x. dslope = sum of dy x
+ * where x <= 0. Opset 7.
+ */
 #include "ops/elementwise.h"
 
 static rf_status infer(rf_inference *io)

@@ -1,4 +1,7 @@
-/* QuantizeLinear: code = saturate(round half to even(x / scale) + zero point). Per axis since opset 13. Opset 10. */
+/*
+ * QuantizeLinear: code = saturate(round half to even(x / scale) + zero point). Per axis since opset
+ * 13. Opset 10.
+ */
 #include <math.h>
 
 #include "ops/linear_grid.h"

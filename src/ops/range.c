@@ -1,4 +1,7 @@
-/* Range: start, start + delta, ... below (or above, for a negative delta) limit; all three constant. Opset 11. */
+/*
+ * Range: start, start + delta, ... below (or above, for a negative delta) limit; all three
+ * constant. Opset 11.
+ */
 #include <math.h>
 
 #include "ops/element.h"

@@ -1,4 +1,7 @@
-/* ReduceMax: the largest over `axes` (attribute, or input 1 since opset 18); equal ones share the gradient. Opset 1. */
+/*
+ * ReduceMax: the largest over `axes` (attribute, or input 1 since opset 18); equal ones share the
+ * gradient. Opset 1.
+ */
 #include "ops/reduction.h"
 #include "ops/strided.h"
 

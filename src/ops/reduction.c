@@ -1,4 +1,6 @@
-/* Sums over some dims of a view: double accumulators, in an order that depends on the sizes only. */
+/*
+ * Sums over some dims of a view: double accumulators, in an order that depends on the sizes only.
+ */
 #include <assert.h>
 #include <math.h>
 #include <string.h>

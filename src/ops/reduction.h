@@ -4,7 +4,10 @@
 
 #include "ops/op_util.h"
 
-/* dst = factor * sum of src over the dims that dst repeats. dst broadcasts to src. Double sums, fixed order. */
+/*
+ * dst = factor * sum of src over the dims that dst repeats. dst broadcasts to src. Double sums,
+ * fixed order.
+ */
 void rf_reduce_sum(const rf_view *src, const rf_view *dst, double factor);
 /* dst = the largest of src over the dims that dst repeats; NaN where there is one. */
 void rf_reduce_max(const rf_view *src, const rf_view *dst);
@@ -14,7 +17,10 @@ void rf_reduce_max_backward(const rf_view *src, const rf_view *dst, const rf_vie
 
 /* --- Reduce operators: attribute or input 1 "axes", "keepdims", "noop_with_empty_axes" --- */
 rf_status rf_reduce_infer(rf_inference *io);
-/* The output (or its gradient) with its reduced dims put back as dims of 1, so that it broadcasts to the input. */
+/*
+ * The output (or its gradient) with its reduced dims put back as dims of 1, so that it broadcasts
+ * to the input.
+ */
 rf_status rf_reduce_kept(const rf_step *s, const rf_view *out, rf_view *kept_out);
 
 #endif

@@ -1,4 +1,7 @@
-/* Reshape: the same elements under other dims; 0 keeps a dim (unless allowzero), -1 is what is left. Opset 5. */
+/*
+ * Reshape: the same elements under other dims; 0 keeps a dim (unless allowzero), -1 is what is
+ * left. Opset 5.
+ */
 #include "ops/same_memory.h"
 
 /* Dims as asked for; -1 stays, its place in *free_out (-1: none). */

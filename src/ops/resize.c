@@ -1,4 +1,7 @@
-/* Resize: nearest neighbours, by constant scales or sizes. Opset 10 has scales as input 1, later ones as input 2. Opset 10. */
+/*
+ * Resize: nearest neighbours, by constant scales or sizes. Opset 10 has scales as input 1, later
+ * ones as input 2. Opset 10.
+ */
 #include <string.h>
 
 #include "ops/nearest.h"

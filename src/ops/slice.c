@@ -1,4 +1,7 @@
-/* Slice: begin, end and step along some axes (attributes before opset 10, inputs since); steps may be negative. Opset 1. */
+/*
+ * Slice: begin, end and step along some axes (attributes before opset 10, inputs since); steps may
+ * be negative. Opset 1.
+ */
 #include <stdint.h>
 
 #include "ops/op_util.h"
@@ -82,7 +85,10 @@ static rf_status infer(rf_inference *io)
     return rf_infer_set(io, 0, io->in[0].dtype, &dst);
 }
 
-/* The part of v (of the input's dims) that the output shows; strides run backwards for negative steps. */
+/*
+ * The part of v (of the input's dims) that the output shows; strides run backwards for negative
+ * steps.
+ */
 static rf_status part_of(const rf_step *s, const rf_view *v, rf_view *out)
 {
     lists l;

@@ -5,8 +5,9 @@
 #include "ops/op_util.h"
 
 /*
- * A plain tensor as [outer][length][inner]: each group of `length` elements, `inner` apart, is normalized by itself.
- * Before opset 13 a group is everything from `axis` (default 1) on; since then it runs along `axis` (default -1) only.
+ * A plain tensor as [outer][length][inner]: each group of `length` elements, `inner` apart, is
+ * normalized by itself. Before opset 13 a group is everything from `axis` (default 1) on; since
+ * then it runs along `axis` (default -1) only.
  */
 typedef struct rf_softmax_rows {
     int64_t outer, length, inner;

@@ -1,8 +1,14 @@
-/* Split: parts of the input along `axis`; their sizes are attribute or input 1 "split", else equal. Opset 2. */
+/*
+ * Split: parts of the input along `axis`; their sizes are attribute or input 1 "split", else equal.
+ * Opset 2.
+ */
 #include "ops/op_util.h"
 #include "ops/strided.h"
 
-/* Without sizes: equal parts, and the last one takes what is left (opset 18 allows that it is smaller). */
+/*
+ * Without sizes: equal parts, and the last one takes what is left (opset 18 allows that it is
+ * smaller).
+ */
 static void equal_parts(int64_t total, int count, int64_t *sizes)
 {
     const int64_t size = (total + count - 1) / count;

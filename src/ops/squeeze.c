@@ -1,4 +1,7 @@
-/* Squeeze: dims of 1 go away: those in `axes` (attribute before opset 13, input since), or all. Opset 1. */
+/*
+ * Squeeze: dims of 1 go away: those in `axes` (attribute before opset 13, input since), or all.
+ * Opset 1.
+ */
 #include "ops/same_memory.h"
 
 static rf_status infer(rf_inference *io)

@@ -1,4 +1,7 @@
-/* Loop nests over strided views: dims are sorted and merged, so that dense operands become one long row. */
+/*
+ * Loop nests over strided views: dims are sorted and merged, so that dense operands become one long
+ * row.
+ */
 #ifndef RF_OPS_STRIDED_H
 #define RF_OPS_STRIDED_H
 
@@ -18,7 +21,10 @@ typedef struct rf_loop {
 /* One row: data[k] + i * strides[k] elements for i in [0, n). */
 typedef void (*rf_loop_fn)(char *const *data, const int64_t *strides, int64_t n, const void *user);
 
-/* Over the dims of views[0], in its memory order; the others are stretched to them (NumPy broadcasting). */
+/*
+ * Over the dims of views[0], in its memory order; the others are stretched to them (NumPy
+ * broadcasting).
+ */
 void rf_loop_init(rf_loop *loop, const rf_view *const *views, int operands);
 /* Rows [begin, end) of elements, in order, on this thread. */
 void rf_loop_range(const rf_loop *loop, int64_t begin, int64_t end, rf_loop_fn fn,

@@ -1,4 +1,6 @@
-/* Unsqueeze: dims of 1 at `axes` of the output (attribute before opset 13, input since). Opset 1. */
+/*
+ * Unsqueeze: dims of 1 at `axes` of the output (attribute before opset 13, input since). Opset 1.
+ */
 #include "ops/same_memory.h"
 
 static rf_status infer(rf_inference *io)

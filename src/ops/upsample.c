@@ -1,4 +1,7 @@
-/* Upsample: nearest neighbours; scales are an attribute before opset 9, input 1 in it. Opsets 7 to 9. */
+/*
+ * Upsample: nearest neighbours; scales are an attribute before opset 9, input 1 in it. Opsets 7 to
+ * 9.
+ */
 #include <string.h>
 
 #include "ops/nearest.h"

@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; exp(r) by its Taylor series, whose next term is below
- * half a unit there. Beyond [-87, 88] the ends serve, so nothing overflows; NaN stays NaN.
+ * exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln 2 / 2; exp(r) by its Taylor series, whose
+ * next term is below half a unit there. Beyond [-87, 88] the ends serve, so nothing overflows; NaN
+ * stays NaN.
  */
 static inline float rf_vector_exp(float x)
 {

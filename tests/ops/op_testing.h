@@ -1,7 +1,8 @@
 /*
- * One operator under test, without a planner: a graph of one node, inputs in row-major order, run in every layout that
- * the operator allows. Values are compared in row-major order; gradients with central differences of a random linear
- * functional of the outputs. Before backward every forward tensor that the operator did not ask to keep is poisoned.
+ * One operator under test, without a planner: a graph of one node, inputs in row-major order, run
+ * in every layout that the operator allows. Values are compared in row-major order; gradients with
+ * central differences of a random linear functional of the outputs. Before backward every forward
+ * tensor that the operator did not ask to keep is poisoned.
  */
 #ifndef RF_TESTS_OPS_OP_TESTING_H
 #define RF_TESTS_OPS_OP_TESTING_H

@@ -45,7 +45,10 @@ static void gradients_are_summed_over_repeated_dims(void **state)
     }
 }
 
-/* Squeeze and excitation: one factor a sample and channel, so both inputs flow in channels-last order. */
+/*
+ * Squeeze and excitation: one factor a sample and channel, so both inputs flow in channels-last
+ * order.
+ */
 static void a_gate_for_each_channel_gets_its_gradient(void **state)
 {
     (void)state;

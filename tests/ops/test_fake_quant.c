@@ -66,7 +66,10 @@ static void codes_stand_for_the_same_numbers(void **state)
     op_test_free(t);
 }
 
-/* Both ends of the range, and the input, from AIMET's formulas; the plain arrays are tested in tests/quant. */
+/*
+ * Both ends of the range, and the input, from AIMET's formulas; the plain arrays are tested in
+ * tests/quant.
+ */
 static void gradients_are_those_of_the_quantizer(void **state)
 {
     (void)state;

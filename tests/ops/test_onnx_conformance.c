@@ -1,6 +1,7 @@
 /*
- * ONNX's own conformance models (Debian's libonnx-testdata): every one-node model whose operator refold has, in every
- * layout. What infer refuses as unsupported is counted, and the rest must agree.
+ * ONNX's own conformance models (Debian's libonnx-testdata): every one-node model whose operator
+ * refold has, in every layout. What infer refuses as unsupported is counted, and the rest must
+ * agree.
  */
 #include <dirent.h>
 
@@ -45,7 +46,9 @@ static rf_tensor *load_tensor(rf_context *ctx, const char *folder, const char *k
     return t;
 }
 
-/* Only input 0 and float inputs of its rank flow; the others are what exporters write as constants. */
+/*
+ * Only input 0 and float inputs of its rank flow; the others are what exporters write as constants.
+ */
 static bool load_inputs(op_test *t, const char *folder)
 {
     int file = 0;

@@ -27,7 +27,10 @@ static void every_operator_can_infer_and_run(void **state)
     }
 }
 
-/* What was overwritten cannot be kept for backward. Quantizers are exempt: the planner keeps their input apart. */
+/*
+ * What was overwritten cannot be kept for backward. Quantizers are exempt: the planner keeps their
+ * input apart.
+ */
 static void operators_that_run_in_place_do_not_need_their_input_again(void **state)
 {
     int count;

@@ -1,4 +1,7 @@
-/* ReduceMean, ReduceSum, ReduceMax, GlobalMaxPool: axes in all forms, ties, gradients in every layout. */
+/*
+ * ReduceMean, ReduceSum, ReduceMax, GlobalMaxPool: axes in all forms, ties, gradients in every
+ * layout.
+ */
 #include "op_testing.h"
 
 static const float eight[] = { 1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f, 7.0f, 8.0f };

@@ -1,4 +1,6 @@
-/* Shape, Size, Constant, ConstantOfShape, Cast, Range, Where, comparisons: what planning evaluates. */
+/*
+ * Shape, Size, Constant, ConstantOfShape, Cast, Range, Where, comparisons: what planning evaluates.
+ */
 #include "op_testing.h"
 
 static void shape_and_size_need_no_contents(void **state)

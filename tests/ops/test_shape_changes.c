@@ -1,4 +1,7 @@
-/* Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity: forms of all opsets, gradients, refusals. */
+/*
+ * Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Identity: forms of all opsets, gradients,
+ * refusals.
+ */
 #include "op_testing.h"
 
 static const float six[] = { 1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f };

@@ -10,7 +10,7 @@ static rf_status infer(rf_inference *io)
     return rf_infer_same(io);
 }
 
-static void not_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
+static void invert_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
 {
     (void)user;
     for (int64_t i = 0; i < n; i++)
@@ -22,11 +22,11 @@ static rf_status forward(rf_step *s)
     const rf_view *views[] = { &s->out[0], &s->in[0] };
     rf_loop loop;
     rf_loop_init(&loop, views, 2);
-    rf_loop_run(&loop, not_row, NULL);
+    rf_loop_run(&loop, invert_row, NULL);
     return RF_OK;
 }
 
-const rf_op rf_op_not = {
+const rf_op rf_op_logical_not = {
     .onnx_name = "Not",
     .since_opset = 1,
     .min_in = 1,
