@@ -307,8 +307,11 @@ RF_API RF_MUST_USE rf_status rf_evaluate(const rf_graph *graph, const rf_dataset
 /** The ladder. Training may be skipped (post-training re-estimation), and so may re-estimation. */
 #define RF_STATE_MAP(X)                                                                            \
     X(BUILT, 0, "built")                                                                           \
-    X(CALIBRATED, 1, "calibrated") X(TRAINED, 2, "trained") X(BN_REESTIMATED, 3, "bn_reestimated") \
-        X(FOLDED, 4, "folded")
+    X(CALIBRATED, 1, "calibrated")                                                                 \
+    X(TRAINED, 2, "trained")                                                                       \
+    X(BN_REESTIMATED, 3, "bn_reestimated")                                                         \
+    X(FOLDED, 4, "folded")
+
 typedef enum rf_state {
 #define RF_STATE_ENUM(name, value, text) RF_STATE_##name = (value),
     RF_STATE_MAP(RF_STATE_ENUM)

@@ -13,8 +13,7 @@
  */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&      \
     !defined(__clang__)
-#define RF_MULTIARCH                                                                               \
-    __attribute__((target_clones("avx512f", "avx2", "default")))
+#define RF_MULTIARCH __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define RF_MULTIARCH
 #endif

@@ -17,18 +17,23 @@ typedef struct rf_conv_shape {
 } rf_conv_shape;
 
 typedef struct rf_dnn_conv rf_dnn_conv;
-rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape, bool with_bias, bool backward, rf_dnn_conv **out);
+rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape, bool with_bias,
+                          bool backward, rf_dnn_conv **out);
 void rf_dnn_conv_free(rf_dnn_conv *conv);
 size_t rf_dnn_conv_scratch(const rf_dnn_conv *conv); /* bytes that each call below needs */
 /* src, dst channels-last; bias NULL where built without. */
-rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *weights, const float *bias, float *dst, void *scratch);
-rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, const float *weights, float *diff_src, void *scratch);
+rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *weights,
+                              const float *bias, float *dst, void *scratch);
+rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, const float *weights,
+                                    float *diff_src, void *scratch);
 /* diff_bias NULL where built without. */
-rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, const float *diff_dst, float *diff_weights, float *diff_bias, void *scratch);
+rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, const float *diff_dst,
+                                       float *diff_weights, float *diff_bias, void *scratch);
 
 /* c[m, n] = alpha op(a) op(b) + beta c, row-major, leading dimensions in elements. */
-rf_status rf_dnn_gemm(rf_context *ctx, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
-                      const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+rf_status rf_dnn_gemm(rf_context *ctx, bool transpose_a, bool transpose_b, int64_t m, int64_t n,
+                      int64_t k, float alpha, const float *a, int64_t lda, const float *b,
+                      int64_t ldb, float beta, float *c, int64_t ldc);
 
 const char *rf_dnn_version(void); /* "2.6.3" */
 
