@@ -356,7 +356,11 @@ rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_op
     if (sim->state == RF_STATE_FOLDED)
         return rf_fail(sim->ctx, RF_ESTATE,
                        "the simulation is folded: its BN layers are gone; train before folding");
-    RF_TRY(train(sim->graph, sim, dataset, options, out));
+    rf_training result;
+    RF_TRY(train(sim->graph, sim, dataset, options, &result));
     sim->state = RF_STATE_TRAINED;
-    return settle(sim);
+    RF_TRY(settle(sim));
+    if (out)
+        *out = result;
+    return RF_OK;
 }
