@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bn/bias_grid.h"
 #include "bn/bn_layer.h"
 #include "bn/fold_report.h"
 #include "ops/params.h"
@@ -355,6 +356,8 @@ rf_status rf_fold_to_scale(rf_sim *sim, rf_fold_report **out)
     if (log->folded.count > 0 && (st = rf_graph_prune(sim->graph)))
         goto out;
     if ((st = rf_sim_refresh(sim)))
+        goto out;
+    if (!sim->compat_aimet && (st = rf_sim_snap_biases(sim)))
         goto out;
     if (log->folded.count > 0 || log->refused.count == 0)
         sim->state = RF_STATE_FOLDED;

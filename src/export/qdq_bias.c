@@ -5,8 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Codes stay below half of int32's range, which leaves the other half to the sum of products. */
-#define MOST_CODE 1073741824.0
+#include "bn/bias_grid.h"
+
+/* A code this large holds a bias as exactly as float32 does. */
+#define FINE_CODE 16777216.0
 
 /* A layer whose bias can become integer. */
 typedef struct layer {
@@ -76,18 +78,17 @@ static bool is_dead(const layer *l, int64_t c)
     return true;
 }
 
-/* A channel of zeros with a tiny scale would push its bias out of int32; a larger scale changes nothing else. */
-static void widen_dead_channels(const layer *l)
+/* Only its bias is left of a channel of zeros: a scale that makes it exact changes nothing else. */
+static void refine_dead_channels(const layer *l)
 {
     rf_tensor *scale = l->dequantize->inputs[1]->constant;
     const float *bias = rf_tensor_f32(l->bias->constant);
     if (scale->count == 1 || !rf_value_only_consumer(l->dequantize->outputs[0]))
         return;
     for (int64_t c = 0; c < scale->count; c++) {
-        const double unit = (double)l->input_scale * (double)rf_tensor_f32(scale)[c];
-        if (fabs((double)bias[c]) > unit * MOST_CODE / 64.0 && is_dead(l, c))
-            rf_tensor_f32(scale)[c] =
-                (float)(fabs((double)bias[c]) / (double)l->input_scale / (MOST_CODE / 64.0));
+        const float exact = (float)(fabs((double)bias[c]) / (double)l->input_scale / FINE_CODE);
+        if (exact * l->input_scale >= FLT_MIN && is_dead(l, c))
+            rf_tensor_f32(scale)[c] = exact;
     }
 }
 
@@ -97,11 +98,9 @@ static bool quantize(const layer *l, float *scale_dst, int32_t *dst)
     const rf_tensor *bias = l->bias->constant, *weights = l->dequantize->inputs[1]->constant;
     for (int64_t c = 0; c < bias->count; c++) {
         const float unit = l->input_scale * rf_tensor_f32(weights)[weights->count == 1 ? 0 : c];
-        const double code = rint((double)rf_tensor_f32(bias)[c] / (double)unit);
-        if (!(unit >= FLT_MIN) || !(fabs(code) < MOST_CODE))
+        if (!rf_bias_code(rf_tensor_f32(bias)[c], unit, &dst[c]))
             return false;
         scale_dst[c] = unit;
-        dst[c] = (int32_t)code;
     }
     return true;
 }
@@ -139,7 +138,7 @@ static rf_status quantize_bias(rf_graph *g, const layer *l)
     if (!st)
         st = new_channel_tensor(l, RF_DTYPE_I32, &tensors[2]);
     if (!st) {
-        widen_dead_channels(l);
+        refine_dead_channels(l);
         if (quantize(l, rf_tensor_f32(tensors[1]), tensors[0]->data))
             st = attach(g, l, tensors);
         else

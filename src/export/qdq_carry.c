@@ -6,17 +6,7 @@
 
 #include <string.h>
 
-/* Operators whose outputs are numbers of input 0. */
-static const char *const movers[] = { "Dropout", "Flatten", "Identity", "MaxPool",   "Reshape",
-                                      "Slice",   "Split",   "Squeeze",  "Transpose", "Unsqueeze" };
-
-static bool moves_data(const rf_node *n)
-{
-    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++)
-        if (rf_node_is(n, movers[i]))
-            return true;
-    return false;
-}
+#include "bn/bias_grid.h"
 
 /* The DequantizeLinear of an activation that makes `v`, or NULL. */
 static const rf_node *dequantizes(const rf_value *v)
@@ -51,7 +41,7 @@ static rf_status carry(rf_qdq *b, rf_value *v, const rf_node *like)
 rf_status rf_qdq_carry_grids(rf_qdq *b)
 {
     for (rf_node *n = b->g->first; n; n = n->next) {
-        const rf_node *like = moves_data(n) ? dequantizes(rf_node_input(n, 0)) : NULL;
+        const rf_node *like = rf_node_moves_data(n) ? dequantizes(rf_node_input(n, 0)) : NULL;
         const int count = rf_node_is(n, "Split") ? n->output_count : 1;
         for (int i = 0; like && i < count; i++)
             if (wants_grid(n->outputs[i]))
