@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # usage: demo.sh [build/refold]
 # The whole workflow on the shipped FP32 network and Debian's Fashion-MNIST, then the exported file on its target.
-# NO_TARGET=1 leaves the target out; EPOCHS and THREADS change the length of training and the threads.
+# NO_TARGET=1 leaves the target out; STEPS and THREADS change the length of training and the threads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -59,7 +59,7 @@ rm -rf "$out"
 
 echo "demo: 4-bit weights, 8-bit activations, on Fashion-MNIST"
 "$refold" run "$model" -o "$out" --data fashion-mnist:train --val fashion-mnist:test --preset fashion-mnist \
-    --augment flip,crop:2 --param-bw 4 --output-bw 8 --epochs "${EPOCHS:-1}" --lr 0.005 --schedule cosine \
+    --augment flip,crop:2 --param-bw 4 --output-bw 8 --steps "${STEPS:-150}" --lr 0.005 --schedule cosine \
     ${THREADS:+--threads "$THREADS"}
 
 if [ -n "${NO_TARGET:-}" ]; then
