@@ -532,7 +532,8 @@ RF_API void rf_fold_report_free(rf_fold_report *report);
 /**
  * Fold each BN into the quantization scale of the layer before it: c = gamma / sqrt(var + eps); W' = W c, range' =
  * range |c|, bias' = beta + (bias - mean) c; the integer codes of W stay, and this is proven channel by channel.
- * State: folded. A second call finds nothing to fold and changes nothing.
+ * Then biases behind quantized input and weights are rounded to multiples of input scale * weight scale, as integer
+ * targets add them (not with compat "aimet"). State: folded. A second call finds nothing to fold and changes nothing.
  * @param out  may be NULL; else free with rf_fold_report_free; written on RF_EREFUSED as well
  * @return RF_OK; RF_EREFUSED if a pair was refused (the others are folded; report and message name it and the cure);
  *         RF_ESTATE before calibration. Source: AIMET 1.x fold_all_batch_norms_to_scale.

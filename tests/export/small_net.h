@@ -105,6 +105,23 @@ static inline rf_graph *net_build(rf_context *ctx)
     return net.g;
 }
 
+/* A linear layer without bias as PyTorch writes it: MatMul with the Transpose of its weights. */
+static inline rf_graph *net_build_linear(rf_context *ctx)
+{
+    small_net net;
+    const rf_shape shape = { 2, { -1, 6 } };
+    rf_value *x = NULL;
+    net_start(&net, ctx, 13, &shape, &x);
+    rf_node *turn = net_node(&net, "Transpose", "turned",
+                             net_constant(&net, "fc.weight", 2, (int64_t[]){ NET_CLASSES, 6 }, 0.5),
+                             NULL, NULL);
+    turn->outputs[0]->shape = rf_shape_of(2, (int64_t[]){ 6, NET_CLASSES });
+    net_ints(&net, turn, "perm", (int64_t[]){ 1, 0 }, 2);
+    rf_node *n = net_node(&net, "MatMul", "logits", x, turn->outputs[0], NULL);
+    CHECK_OK(ctx, rf_graph_mark_output(net.g, n->outputs[0]));
+    return net.g;
+}
+
 /* Opset 9, with operators whose form has changed since: Clip, Dropout, Slice, Squeeze, Unsqueeze, Softmax. */
 static inline rf_graph *net_build_old(rf_context *ctx)
 {

@@ -151,6 +151,39 @@ static void a_failed_export_leaves_nothing_behind(void **state)
     stop(&f);
 }
 
+static void what_is_not_published_vanishes(void **state)
+{
+    (void)state;
+    fixture f;
+    rf_staging staging;
+    const char *path = NULL;
+    start(&f);
+    CHECK_OK(f.ctx, rf_staging_init(&staging, f.ctx, f.dir));
+    CHECK_OK(f.ctx, rf_staging_add(&staging, "model.onnx", &path));
+    CHECK_OK(f.ctx, rf_file_write(f.ctx, path, "half", 4, false));
+    assert_false(rf_file_exists(in_dir(&f, "model.onnx")));
+    rf_staging_release(&staging);
+    assert_int_equal(count_entries(f.dir), -1);
+    stop(&f);
+}
+
+static void a_failed_move_takes_the_others_back(void **state)
+{
+    (void)state;
+    fixture f;
+    rf_staging staging;
+    const char *path = NULL;
+    start(&f);
+    CHECK_OK(f.ctx, rf_staging_init(&staging, f.ctx, f.dir));
+    CHECK_OK(f.ctx, rf_staging_add(&staging, "model.encodings", &path));
+    CHECK_OK(f.ctx, rf_file_write(f.ctx, path, "whole", 5, false));
+    CHECK_OK(f.ctx, rf_staging_add(&staging, "model.onnx", &path)); /* never written */
+    CHECK_FAILS(f.ctx, RF_EIO, "cannot move", rf_staging_publish(&staging));
+    rf_staging_release(&staging);
+    assert_int_equal(count_entries(f.dir), -1);
+    stop(&f);
+}
+
 static void a_folder_in_the_place_of_a_file_is_refused(void **state)
 {
     (void)state;
@@ -219,6 +252,8 @@ int main(void)
         cmocka_unit_test(an_existing_file_is_refused_before_anything_is_written),
         cmocka_unit_test(force_overwrites),
         cmocka_unit_test(a_failed_export_leaves_nothing_behind),
+        cmocka_unit_test(what_is_not_published_vanishes),
+        cmocka_unit_test(a_failed_move_takes_the_others_back),
         cmocka_unit_test(a_folder_in_the_place_of_a_file_is_refused),
         cmocka_unit_test(an_uncalibrated_simulation_is_refused),
         cmocka_unit_test(wrong_options_name_what_is_possible),

@@ -14,14 +14,20 @@ typedef struct fixture {
     rf_export_choice choice;
 } fixture;
 
-static void start(fixture *f, int param_bw, int output_bw, const char *weights)
+static void start_with(fixture *f, rf_graph *(*build)(rf_context *ctx), int param_bw, int output_bw,
+                       const char *weights)
 {
     const rf_export_options options = { .qdq_weights = weights };
     *f = (fixture){ .ctx = test_context() };
-    f->g = net_build(f->ctx);
+    f->g = build(f->ctx);
     f->sim = net_simulate(f->g, param_bw, output_bw);
     CHECK_OK(f->ctx, rf_export_choose(f->ctx, &options, &f->choice));
     CHECK_OK(f->ctx, rf_export_plain(f->sim, &f->plain));
+}
+
+static void start(fixture *f, int param_bw, int output_bw, const char *weights)
+{
+    start_with(f, net_build, param_bw, output_bw, weights);
 }
 
 static void make_qdq(fixture *f)
@@ -244,6 +250,36 @@ static void with_int32_biases_qdq_is_within_a_few_codes(void **state)
     check_equal_runs(4, 8, /*int32_bias=*/true, 3.0f);
 }
 
+static void transposed_weights_are_stored_as_the_layer_reads_them(void **state)
+{
+    (void)state;
+    fixture f;
+    start_with(&f, net_build_linear, 4, 8, NULL);
+    rf_node *q = quantizer_of(f.sim, "fc.weight");
+    CHECK_OK(f.ctx, rf_node_set_int(f.sim->graph, q, "axis", 0));
+    CHECK_OK(f.ctx, rf_quantizer_set_range(f.sim, q, (float[]){ -0.5f, -0.6f, -0.7f, -0.8f, -0.9f },
+                                           (float[]){ 0.5f, 0.6f, 0.7f, 0.8f, 0.9f }, NET_CLASSES));
+    make_qdq(&f);
+    const rf_node *matmul = make_of(f.qdq, "logits_unquantized");
+    assert_string_equal(matmul->op_type, "MatMul");
+    const rf_node *dequantize = matmul->inputs[1]->producer;
+    assert_string_equal(dequantize->op_type, "DequantizeLinear");
+    const rf_tensor *codes = dequantize->inputs[0]->constant;
+    assert_int_equal(codes->shape.dims[0], 6);
+    assert_int_equal(codes->shape.dims[1], NET_CLASSES);
+    assert_int_equal(rf_attr_int(dequantize, "axis", -7), 1);
+    float *x = random_input(BATCH * 6, 5);
+    int64_t a_count = 0, b_count = 0;
+    float *a = run_graph(f.ctx, f.sim->graph, x, BATCH, &a_count);
+    float *b = run_graph(f.ctx, f.qdq, x, BATCH, &b_count);
+    assert_int_equal(a_count, b_count);
+    assert_memory_equal(a, b, (size_t)a_count * sizeof *a);
+    free(x);
+    free(a);
+    free(b);
+    stop(&f);
+}
+
 static void activations_of_few_bits_are_cut_at_their_range(void **state)
 {
     (void)state;
@@ -319,6 +355,7 @@ int main(void)
         cmocka_unit_test(with_float_biases_qdq_equals_the_simulation_bit_for_bit),
         cmocka_unit_test(with_int32_biases_qdq_is_within_a_few_codes),
         cmocka_unit_test(a_grid_is_carried_over_operators_that_move_data),
+        cmocka_unit_test(transposed_weights_are_stored_as_the_layer_reads_them),
         cmocka_unit_test(activations_of_few_bits_are_cut_at_their_range),
         cmocka_unit_test(int4_weights_raise_the_operator_set),
         cmocka_unit_test(sixteen_bit_activations_use_the_runtimes_own_operators),
