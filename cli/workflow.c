@@ -74,7 +74,8 @@ static int step_quantize(cli_workflow *w, cli_step *step)
 static int step_train(cli_workflow *w, cli_step *step)
 {
     const cli_options *o = w->s->options;
-    const rf_train_options options = cli_train_options(o, w->validation);
+    /* The step is evaluated when it is done; after each epoch only where there are several. */
+    const rf_train_options options = cli_train_options(o, o->epochs > 1 ? w->validation : NULL);
     const rf_status st = rf_train_sim(w->sim, w->data, &options, &w->training);
     if (st)
         return cli_fail(w->s, st);
