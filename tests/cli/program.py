@@ -108,6 +108,10 @@ def read_npy(path):
     return list(header["shape"]), list(struct.unpack(f"<{len(data) // 4}f", data))
 
 
+def float32(value):
+    return struct.unpack("<f", struct.pack("<f", value))[0]
+
+
 def write_idx(path, shape, values):
     with open(path, "wb") as file:
         file.write(struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + bytes(values))
