@@ -65,7 +65,7 @@ class Workflow(program.ProgramTest):
             if q["enabled"]:
                 self.assertTrue(count >= 1 and all(s > 0 for s in q["scale"]) and all(o <= 0 for o in q["offset"]))
             if q["enabled"] and q["kind"] == "param":  # 4 bits, symmetric: scale = max / 7 in float32, to the last bit
-                self.assertEqual([program.float32(m / 7) for m in q["max"]], [program.float32(s) for s in q["scale"]])
+                self.assertEqual([program.float32(program.float32(m) / 7) for m in q["max"]], q["scale"])
 
     def test_run_makes_what_the_single_commands_make(self):
         data = self.walk()
