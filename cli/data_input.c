@@ -36,5 +36,9 @@ int cli_data_open(cli_session *s, const char *spec, const rf_graph *graph, rf_da
     options.input_nhwc = strcmp(o->input_layout, "nhwc") == 0;
     take_input_size(graph, &options);
     const rf_status st = rf_dataset_open(s->ctx, spec, &options, out);
-    return st ? cli_fail(s, st) : 0;
+    if (!st)
+        return 0;
+    const int code = cli_fail(s, st);
+    return st == RF_EIO ? rf_status_exit_code(RF_EDATA)
+                        : code; /* data that is not there is bad data */
 }

@@ -12,7 +12,9 @@ int cli_model_load(cli_session *s, cli_model *out)
         st = rf_sim_load(s->ctx, path, &model.sim);
     if (st) {
         rf_graph_free(model.graph);
-        return cli_fail(s, st);
+        const int code = cli_fail(s, st);
+        return st == RF_EIO ? rf_status_exit_code(RF_EMODEL)
+                            : code; /* a file that is not there is a bad model file */
     }
     *out = model;
     return 0;
