@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,8 +93,22 @@ static void hold_standard_descriptors(void)
         close(fd);
 }
 
+/*
+ * OpenMP threads that wait for another one spin for milliseconds by default: on cores shared with other programs that made
+ * training ten times slower. GCC's runtime reads its limit before main runs, so the program starts itself once more with a
+ * short one, unless the user has chosen. Where that fails, it just goes on.
+ */
+static void limit_spinning(char **argv)
+{
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+        return;
+    if (setenv("GOMP_SPINCOUNT", "5000", /*overwrite=*/0) == 0)
+        execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    limit_spinning(argv);
     hold_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is a write error, reported below */
     signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
