@@ -3,8 +3,7 @@
 #define RF_TESTS_BN_BN_NETS_H
 
 #include "testing.h"
-
-#include <unistd.h>
+#include "temp_folder.h"
 
 #include "base/rng.h"
 #include "graph/graph.h"
@@ -204,19 +203,19 @@ static inline double largest_distance(const rf_tensor *a, const rf_tensor *b)
 /* --- data sets: npy files in a folder of their own --- */
 
 typedef struct net_data {
-    char dir[64], x_path[96], y_path[96];
+    temp_folder folder;
+    char x_path[512], y_path[512];
     rf_dataset *dataset;
 } net_data;
 
 /* Takes x; y NULL: without labels. */
 static inline net_data net_data_open(rf_context *ctx, rf_tensor *x, rf_tensor *y)
 {
-    net_data d = { .dir = "/tmp/refold-test-XXXXXX" };
+    net_data d = { .folder = temp_folder_make() };
     const rf_dataset_options options = RF_DATASET_OPTIONS_INIT;
-    char spec[256];
-    assert_non_null(mkdtemp(d.dir));
-    snprintf(d.x_path, sizeof d.x_path, "%s/x.npy", d.dir);
-    snprintf(d.y_path, sizeof d.y_path, "%s/y.npy", d.dir);
+    char spec[1100];
+    temp_path(&d.folder, "x.npy", d.x_path);
+    temp_path(&d.folder, "y.npy", d.y_path);
     CHECK_OK(ctx, rf_tensor_save_npy(ctx, x, d.x_path, true));
     if (y)
         CHECK_OK(ctx, rf_tensor_save_npy(ctx, y, d.y_path, true));
@@ -253,9 +252,7 @@ static inline net_data net_data_new(rf_context *ctx, int rank, const int64_t *di
 static inline void net_data_close(net_data *d)
 {
     rf_dataset_free(d->dataset);
-    unlink(d->x_path);
-    unlink(d->y_path);
-    rmdir(d->dir);
+    temp_folder_remove(&d->folder);
 }
 
 #endif

@@ -9,7 +9,7 @@
 typedef struct bench {
     rf_context *ctx;
     net_data data;
-    char path[128], older[136];
+    char path[512], older[520];
     rf_train_options options;
 } bench;
 
@@ -17,7 +17,7 @@ static bench bench_new(void)
 {
     bench b = { .ctx = test_context(), .options = RF_TRAIN_OPTIONS_INIT };
     b.data = net_data_new(b.ctx, 2, (int64_t[]){ SAMPLES, 6 }, CLASSES);
-    snprintf(b.path, sizeof b.path, "%s/run.safetensors", b.data.dir);
+    temp_path(&b.data.folder, "run.safetensors", b.path);
     snprintf(b.older, sizeof b.older, "%s.1", b.path);
     b.options.epochs = 4;
     b.options.batch = 16;
@@ -27,8 +27,6 @@ static bench bench_new(void)
 
 static void bench_free(bench *b)
 {
-    unlink(b->path);
-    unlink(b->older);
     net_data_close(&b->data);
     rf_context_free(b->ctx);
 }
@@ -109,7 +107,7 @@ static void an_interrupted_run_can_be_resumed(void **state)
     s.ctx = ctx;
     rf_graph *whole = bn_net_linear(b.ctx, CLASSES), *cut = bn_net_linear(ctx, CLASSES);
     rf_dataset *data = NULL;
-    char spec[256];
+    char spec[1100];
     snprintf(spec, sizeof spec, "npy:%s,%s", b.data.x_path, b.data.y_path);
     CHECK_OK(ctx, rf_dataset_open(ctx, spec, NULL, &data));
     CHECK_OK(b.ctx, rf_train_graph(whole, b.data.dataset, &b.options, NULL));

@@ -164,9 +164,9 @@ static void a_resumed_simulation_ends_with_the_same_bits(void **state)
 {
     qat q = qat_new("tf-init", NULL);
     rf_sim *cut = calibrated(q.ctx, q.data.dataset, "tf-init", NULL), *rest = NULL;
-    char path[128], older[136];
+    char path[512], older[520];
     (void)state;
-    snprintf(path, sizeof path, "%s/sim.safetensors", q.data.dir);
+    temp_path(&q.data.folder, "sim.safetensors", path);
     snprintf(older, sizeof older, "%s.1", path);
     rest = calibrated(q.ctx, q.data.dataset, "tf-init", NULL);
     CHECK_OK(q.ctx, rf_train_sim(q.sim, q.data.dataset, &q.options, NULL));
@@ -184,7 +184,6 @@ static void a_resumed_simulation_ends_with_the_same_bits(void **state)
     }
     rf_sim_free(cut);
     rf_sim_free(rest);
-    unlink(path);
     qat_free(&q);
 }
 
