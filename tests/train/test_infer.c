@@ -67,19 +67,28 @@ static void wrong_inputs_are_refused(void **state)
 {
     rf_context *ctx = test_context();
     rf_graph *fixed = known_net(ctx, 4), *free_batch = known_net(ctx, -1);
-    rf_tensor *x = ramp(ctx, 3), *none = ramp(ctx, 0), *labels = NULL, *y = NULL;
+    rf_tensor *x = ramp(ctx, 3), *none = ramp(ctx, 0), *labels = NULL, *image = NULL, *wide = NULL,
+              *y = NULL;
     (void)state;
     CHECK_OK(ctx, rf_tensor_new(ctx, RF_DTYPE_I64, 2, (int64_t[]){ 3, 2 }, &labels));
+    CHECK_OK(ctx, rf_tensor_new(ctx, RF_DTYPE_F32, 3, (int64_t[]){ 1, 2, 2 }, &image));
+    CHECK_OK(ctx, rf_tensor_new(ctx, RF_DTYPE_F32, 2, (int64_t[]){ 1, 3 }, &wide));
     CHECK_FAILS(ctx, RF_EARG, "batches of 4", rf_infer(fixed, (const rf_tensor *const *)&x, 3, &y));
     CHECK_FAILS(ctx, RF_EARG, "batch 0", rf_infer(free_batch, (const rf_tensor *const *)&x, 0, &y));
-    CHECK_FAILS(ctx, RF_EARG, "no samples",
+    CHECK_FAILS(ctx, RF_EDATA, "no samples",
                 rf_infer(free_batch, (const rf_tensor *const *)&none, 1, &y));
-    CHECK_FAILS(ctx, RF_EARG, "int64",
+    CHECK_FAILS(ctx, RF_EDATA, "input 'x': found [1, 2, 2], the model takes",
+                rf_infer(free_batch, (const rf_tensor *const *)&image, 1, &y));
+    CHECK_FAILS(ctx, RF_EDATA, "found [1, 3]",
+                rf_infer(free_batch, (const rf_tensor *const *)&wide, 1, &y));
+    CHECK_FAILS(ctx, RF_EDATA, "int64",
                 rf_infer(free_batch, (const rf_tensor *const *)&labels, 1, &y));
     assert_null(y);
     rf_tensor_free(x);
     rf_tensor_free(none);
     rf_tensor_free(labels);
+    rf_tensor_free(image);
+    rf_tensor_free(wide);
     rf_graph_free(fixed);
     rf_graph_free(free_batch);
     rf_context_free(ctx);
