@@ -283,7 +283,8 @@ typedef enum rf_compute { RF_COMPUTE_AUTO, RF_COMPUTE_FLOAT, RF_COMPUTE_INT8 } r
  * @param inputs   [rf_graph_input_count] float32 [n, ...] each, the same n
  * @param batch    samples a pass, >= 1; a graph with a fixed batch takes only that
  * @param outputs  [rf_graph_output_count] receives new tensors [n, ...]; the caller frees each
- * @return RF_OK, RF_EARG, RF_ESHAPE, RF_EUNSUPPORTED (names the operator), RF_ENOMEM, RF_EINTERRUPTED
+ * @return RF_OK, RF_EARG, RF_EDATA (an input does not fit the graph), RF_ESHAPE, RF_EUNSUPPORTED (names the operator),
+ *         RF_ENOMEM, RF_EINTERRUPTED
  */
 RF_API RF_MUST_USE rf_status rf_infer(const rf_graph *graph, const rf_tensor *const *inputs,
                                       int64_t batch, rf_tensor **outputs);
@@ -297,7 +298,7 @@ typedef struct rf_accuracy {
 
 /**
  * Top-1, top-5 and loss of the graph's first output ([n, classes] or [n, classes, 1, 1] logits).
- * @return RF_OK, RF_EARG (no labels), RF_EDATA (label out of range), RF_ESHAPE, RF_EUNSUPPORTED, ...
+ * @return RF_OK, RF_EDATA (no labels, label out of range), RF_ESHAPE, RF_EUNSUPPORTED, ...
  */
 RF_API RF_MUST_USE rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset,
                                          int64_t batch, rf_accuracy *out);

@@ -70,6 +70,20 @@ rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out)
     return RF_OK;
 }
 
+rf_status rf_graph_need_float(const rf_graph *g, const char *purpose)
+{
+    for
+        RF_GRAPH_EACH_NODE(n, g)
+        {
+            if (rf_node_is(n, "QuantizeLinear") || rf_node_is(n, "DequantizeLinear"))
+                return rf_fail(g->ctx, RF_ESTATE,
+                               "the model is quantized already, by %s '%s'; %s takes the float "
+                               "model or its simulation",
+                               n->op_type, n->name, purpose);
+        }
+    return RF_OK;
+}
+
 int64_t rf_graph_fixed_batch(const rf_graph *g)
 {
     int64_t batch = 0;

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "graph/copy.h"
+#include "graph/ports.h"
 #include "ops/params.h"
 #include "sim/sim_impl.h"
 
@@ -84,6 +85,7 @@ rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options, rf_si
     static const rf_sim_options defaults = RF_SIM_OPTIONS_INIT;
     rf_graph *copy = NULL;
     rf_sim *sim = NULL;
+    RF_TRY(rf_graph_need_float(graph, "quantization"));
     RF_TRY(rf_graph_clone(graph, &copy));
     RF_TRY(rf_sim_take_graph(copy, options ? options : &defaults, &sim));
     rf_status st = place_all(sim);

@@ -44,7 +44,7 @@ rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset, int64_t 
     if (batch < 1)
         return rf_fail(ctx, RF_EARG, "batch %lld: expected 1 or more", (long long)batch);
     if (!rf_dataset_has_labels(dataset))
-        return rf_fail(ctx, RF_EARG,
+        return rf_fail(ctx, RF_EDATA,
                        "the data set '%s' has no labels, so there is no accuracy to measure",
                        dataset->spec);
     rf_use_threads(ctx);

@@ -84,8 +84,9 @@ static rf_status prepare(rf_trainer *t, const rf_train_options *options)
     RF_TRY(rf_schedule_parse(t->ctx, t->o.schedule, t->o.warmup, &t->schedule));
     RF_TRY(rf_optimizer_rule_find(t->ctx, t->o.optimizer, &rule));
     if (!rf_dataset_has_labels(t->data))
-        return rf_fail(t->ctx, RF_EARG, "the data set '%s' has no labels to train on",
+        return rf_fail(t->ctx, RF_EDATA, "the data set '%s' has no labels to train on",
                        t->data->spec);
+    RF_TRY(rf_graph_need_float(t->g, "training"));
     rf_use_threads(t->ctx);
     t->has_bn = graph_has_bn(t->g);
     RF_TRY(collect_params(t));
@@ -180,6 +181,11 @@ static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
     /* Static schemes take the ranges of weights from the weights, at every step; AIMET v1 does. */
     if (t->sim && !t->sim->learned)
         RF_TRY(rf_sim_calibrate_params(t->sim));
+    if (!rf_plan_diff_output(plan, 0)->data)
+        return rf_fail(t->ctx, RF_EUNSUPPORTED,
+                       "the first output '%s' depends on no weight through operators with a "
+                       "gradient: there is nothing to train",
+                       t->g->outputs.items[0]->name);
     RF_TRY(rf_plan_forward(plan));
     RF_TRY(
         rf_loss_add(t->ctx, rf_plan_output(plan, 0), &labels, rf_plan_diff_output(plan, 0), &sums));
@@ -293,7 +299,7 @@ static void touch_values(rf_trainer *t)
 static rf_status stop_interrupted(rf_trainer *t)
 {
     rf_clear_interrupt(t->ctx);
-    rf_log(t->ctx, RF_LOG_WARNING, "training was interrupted after step %lld",
+    rf_log(t->ctx, RF_LOG_DEBUG, "training was interrupted after step %lld",
            (long long)t->optimizer.step);
     return t->o.checkpoint ? rf_checkpoint_write(t) : RF_OK;
 }

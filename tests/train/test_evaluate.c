@@ -56,7 +56,7 @@ static void data_without_labels_is_refused(void **state)
     net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 0);
     rf_accuracy a;
     (void)state;
-    CHECK_FAILS(ctx, RF_EARG, "no labels", rf_evaluate(g, d.dataset, 8, &a));
+    CHECK_FAILS(ctx, RF_EDATA, "no labels", rf_evaluate(g, d.dataset, 8, &a));
     CHECK_FAILS(ctx, RF_EARG, "batch 0", rf_evaluate(g, d.dataset, 0, &a));
     net_data_close(&d);
     rf_graph_free(g);

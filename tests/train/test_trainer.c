@@ -181,7 +181,45 @@ static void data_without_labels_is_refused(void **state)
     net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, 0);
     const rf_train_options o = options_of(1, 16);
     (void)state;
-    CHECK_FAILS(ctx, RF_EARG, "no labels", rf_train_graph(g, d.dataset, &o, NULL));
+    CHECK_FAILS(ctx, RF_EDATA, "no labels", rf_train_graph(g, d.dataset, &o, NULL));
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void a_network_without_weights_is_refused(void **state)
+{
+    rf_context *ctx = test_context();
+    bn_net n = bn_net_new(ctx, 2, (int64_t[]){ -1, 6 });
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, CLASSES);
+    const rf_train_options o = options_of(1, 16);
+    (void)state;
+    bn_net_op(&n, "Tanh", "tanh");
+    rf_graph *g = bn_net_finish(&n);
+    CHECK_FAILS(ctx, RF_EUNSUPPORTED, "'tanh_out' depends on no weight",
+                rf_train_graph(g, d.dataset, &o, NULL));
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void an_exported_qdq_model_is_refused(void **state)
+{
+    rf_context *ctx = test_context();
+    bn_net n = bn_net_new(ctx, 2, (int64_t[]){ -1, 6 });
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ SAMPLES, 6 }, CLASSES);
+    const rf_train_options o = options_of(1, 16);
+    rf_sim *sim = NULL;
+    (void)state;
+    bn_net_gemm(&n, "fc", 6, CLASSES);
+    rf_value *scale = bn_net_constant(&n, "fc", "scale", (rf_shape){ 0 }, 1.0, 0.0);
+    bn_net_node(&n, "QuantizeLinear", "q", n.at, scale, NULL, NULL, NULL);
+    n.at->dtype = RF_DTYPE_U8;
+    bn_net_node(&n, "DequantizeLinear", "dq", n.at, scale, NULL, NULL, NULL);
+    rf_graph *g = bn_net_finish(&n);
+    CHECK_FAILS(ctx, RF_ESTATE, "quantized already, by QuantizeLinear 'q'",
+                rf_train_graph(g, d.dataset, &o, NULL));
+    CHECK_FAILS(ctx, RF_ESTATE, "quantized already", rf_sim_new(g, NULL, &sim));
     net_data_close(&d);
     rf_graph_free(g);
     rf_context_free(ctx);
@@ -199,6 +237,8 @@ int main(void)
         cmocka_unit_test(an_interrupted_run_keeps_what_it_learned),
         cmocka_unit_test(options_outside_their_limits_are_refused),
         cmocka_unit_test(data_without_labels_is_refused),
+        cmocka_unit_test(a_network_without_weights_is_refused),
+        cmocka_unit_test(an_exported_qdq_model_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
