@@ -31,11 +31,12 @@ const cli_command cli_commands[] = {
       .summary = "step 1: build the simulation and calibrate it",
       .description =
           "Places quantizers by the configuration's rules and sets their first ranges from the "
-          "data. "
+          "data, or from an encodings file. "
           "SIM is an ONNX model with its BN layers that carries the simulation in its metadata.",
       .run = cmd_quantize,
+      .checks = "data",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_simulation,
-                  &cli_group_general } },
+                  &cli_group_load_encodings, &cli_group_general } },
     { .name = "train",
       .operand = "SIM",
       .usage = "SIM -o OUT --data D [options]",

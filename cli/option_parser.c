@@ -225,13 +225,18 @@ static bool is_given(const parser *p, const cli_option *o)
     return *(const char *const *)field != NULL;
 }
 
+static bool is_left_to_command(const parser *p, const cli_option *o)
+{
+    return p->command->checks && strcmp(p->command->checks, o->name) == 0;
+}
+
 static int check_required(const parser *p)
 {
     if (!p->out->operand)
         return cli_usage_error(p->command, "%s is missing", p->command->operand);
     const cli_option *o;
     for (int i = 0; (o = option_at(p->command, i)); i++) {
-        if (o->required && !is_given(p, o))
+        if (o->required && !is_given(p, o) && !is_left_to_command(p, o))
             return cli_usage_error(p->command, "--%s %s is missing", o->name, o->argument);
     }
     return 0;

@@ -215,8 +215,8 @@ const cli_group cli_group_simulation = {
           FIELD(config) },
         { .name = "compat",
           .kind = CLI_CHOICE,
-          .argument = "aimet",
-          .help = "AIMET's own behaviour where refold improves on it",
+          .argument = "aimet|aimet-v2",
+          .help = "AIMET's own behaviour where refold improves on it; its v1 or its v2 arithmetic",
           .shown = "off",
           FIELD(compat) },
         { .name = "calibration-samples",
@@ -227,6 +227,31 @@ const cli_group cli_group_simulation = {
           FIELD(calibration_samples),
           .min = 1,
           .max = MOST },
+        END },
+};
+
+const cli_group cli_group_load_encodings = {
+    "Encodings",
+    (const cli_option[]){
+        { .name = "load-encodings",
+          .kind = CLI_TEXT,
+          .argument = "FILE",
+          .help = "take ranges and bits from an encodings file (AIMET's 0.4.0 to 1.0.0, keyed by "
+                  "ONNX tensors); --data is needed only for ranges that it lacks",
+          .shown = "none",
+          FIELD(load_encodings) },
+        { .name = "no-strict",
+          .kind = CLI_FLAG,
+          .help = "ignore entries without a quantizer, take symmetry and channels from the file",
+          FIELD(no_strict) },
+        { .name = "no-partial",
+          .kind = CLI_FLAG,
+          .help = "switch quantizers off that the file does not name",
+          FIELD(no_partial) },
+        { .name = "freeze",
+          .kind = CLI_FLAG,
+          .help = "neither calibrate nor train what was loaded",
+          FIELD(freeze) },
         END },
 };
 

@@ -39,6 +39,9 @@ typedef struct cli_options {
     /* simulation */
     int64_t param_bw, output_bw, calibration_samples;
     const char *scheme, *config, *compat;
+    /* encodings to load */
+    const char *load_encodings;
+    bool no_strict, no_partial, freeze;
     /* training */
     int64_t epochs, steps, freeze_bn_after, checkpoint_every;
     const char *optimizer, *schedule, *checkpoint;
@@ -91,9 +94,9 @@ typedef struct cli_group {
 } cli_group;
 
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
-    cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation, cli_group_training,
-    cli_group_reestimation, cli_group_order, cli_group_fold, cli_group_export, cli_group_zoo,
-    cli_group_general;
+    cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
+    cli_group_load_encodings, cli_group_training, cli_group_reestimation, cli_group_order,
+    cli_group_fold, cli_group_export, cli_group_zoo, cli_group_general;
 
 struct cli_session;
 
@@ -106,6 +109,8 @@ typedef struct cli_command {
     const char *summary; /* one line, no full stop */
     const char *description;
     int (*run)(struct cli_session *session); /* exit code */
+    const char
+        *checks; /* a required option that `run` itself asks for where it needs it; or NULL */
     const cli_group *groups[CLI_MAX_GROUPS]; /* ended by NULL */
 } cli_command;
 

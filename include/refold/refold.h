@@ -403,6 +403,41 @@ RF_API RF_MUST_USE rf_status rf_sim_calibrate(rf_sim *sim, const rf_dataset *dat
                                               const rf_calibrate_options *options,
                                               rf_calibration *out);
 
+/** AIMET's words and defaults, from RF_LOAD_ENCODINGS_OPTIONS_INIT. */
+typedef struct rf_load_encodings_options {
+    bool strict; /* an entry that no quantizer can take as it is, is an error; else what has no quantizer that is on
+                    is ignored, and symmetry and the number of channels are the file's */
+    bool partial; /* quantizers without an entry stay as they are; else they are switched off */
+    bool freeze;  /* what was loaded is neither calibrated nor trained from now on */
+} rf_load_encodings_options;
+#define RF_LOAD_ENCODINGS_OPTIONS_INIT                                                             \
+    {                                                                                              \
+        .strict = true, .partial = true                                                            \
+    }
+
+typedef struct rf_encodings_report {
+    int loaded; /* quantizers that have the file's range now */
+    int kept_count;
+    const char *const *kept; /* tensors whose quantizers were frozen before and keep their range */
+    int ignored_count;
+    const char *const *ignored; /* entries without a quantizer (not strict) */
+    int missing_count;
+    const char *const *missing; /* tensors whose quantizers have no entry */
+} rf_encodings_report;
+RF_API void rf_encodings_report_free(rf_encodings_report *report);
+
+/**
+ * Take ranges and bit widths from an encodings file, version 0.4.0 to 1.0.0, keyed by ONNX tensors. A file that refold
+ * wrote gives back the scales and offsets it was written from, bit for bit. State: calibrated once every quantizer has a
+ * range or is off; until then rf_sim_calibrate sets the others (and those loaded ones that are not frozen).
+ * @param out  may be NULL; else free with rf_encodings_report_free
+ * @return RF_OK, RF_EIO, RF_EMODEL (names file, tensor and key; the simulation is as before), RF_ENOMEM
+ *         Source: AIMET QuantizationSimModel.load_encodings.
+ */
+RF_API RF_MUST_USE rf_status rf_sim_load_encodings(rf_sim *sim, const char *path,
+                                                   const rf_load_encodings_options *options,
+                                                   rf_encodings_report **out);
+
 /* --------------------------------------------------------------------------- 6  training --- */
 
 typedef struct rf_train_options {

@@ -212,7 +212,7 @@ static rf_status fill_view(rf_sim *sim, size_t index, const rf_node *n)
 
 static bool has_range(const rf_sim *sim, const rf_node *n)
 {
-    return sim->state >= RF_STATE_CALIBRATED || rf_attr_int(n, "frozen", 0) != 0;
+    return sim->state >= RF_STATE_CALIBRATED || rf_quantizer_enabled(n);
 }
 
 rf_status rf_sim_quantizer(rf_sim *sim, int index, rf_quantizer *out)

@@ -67,6 +67,29 @@ class Workflow(program.ProgramTest):
             if q["enabled"] and q["kind"] == "param":  # 4 bits, symmetric: scale = max / 7 in float32, to the last bit
                 self.assertEqual([program.float32(program.float32(m) / 7) for m in q["max"]], q["scale"])
 
+    def test_encodings_that_were_written_are_loaded_again(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.succeed("quantize", model, "-o", "1.onnx", "--data", data, "--param-bw", "4")
+        self.succeed("export", "1.onnx", "-o", "exported")
+        found = self.document("quantize", model, "-o", "2.onnx", "--load-encodings", "exported/model.encodings",
+                              "--param-bw", "4")
+        self.assertEqual((found["state"], found["samples"], found["missing"]), ("calibrated", 0, []))
+        self.succeed("export", "2.onnx", "-o", "again")
+        with open(self.path("exported/model.encodings"), "rb") as a, open(self.path("again/model.encodings"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+
+    def test_what_encodings_lack_is_calibrated_or_switched_off(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        entry = {"bitwidth": 8, "dtype": "int", "is_symmetric": "False", "min": -1.0, "max": 1.0}
+        name = self.document("inspect", model)["inputs"][0]["name"]
+        with open(self.path("one.encodings"), "w") as f:
+            json.dump({"version": "0.6.1", "activation_encodings": {name: [entry]}, "param_encodings": {}}, f)
+        load = ("quantize", model, "--load-encodings", "one.encodings", "-o")
+        self.fail_with(2, "--no-partial", *load, "1.onnx")
+        self.fail_with(2, "--load-encodings", "quantize", model, "-o", "1.onnx", "--data", data, "--freeze")
+        self.assertGreater(self.document(*load, "1.onnx", "--data", data)["enabled"], 1)
+        self.assertEqual(self.document(*load, "2.onnx", "--no-partial")["enabled"], 1)
+
     def test_run_makes_what_the_single_commands_make(self):
         data = self.walk()
         self.succeed("run", "model.onnx", "-o", "out", "--data", data, "--param-bw", "4", "--batch", "16", "--epochs", "1",
