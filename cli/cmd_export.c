@@ -37,6 +37,8 @@ int cmd_export(cli_session *s)
     rf_export_report *report = NULL;
     int code = cli_output_check_folder(s, s->options->output);
     if (!code)
+        code = cli_output_check_exports(s);
+    if (!code)
         code = cli_model_load_sim(s, &model);
     if (!code) {
         const rf_status st = rf_export(model.sim, s->options->output, &options, &report);

@@ -124,8 +124,10 @@ static int load_plain(cli_workflow *w)
 {
     cli_session *s = w->s;
     const rf_status st = rf_graph_load(s->ctx, s->options->operand, &w->graph);
-    if (st)
-        return cli_fail(s, st);
+    if (st) {
+        const int code = cli_fail(s, st);
+        return st == RF_EIO ? CLI_EXIT_MODEL : code;
+    }
     if (rf_graph_holds_sim(w->graph))
         return cli_error(s, CLI_EXIT_FAILED,
                          "'%s' is a simulation already; run takes a plain model, the single "
@@ -158,12 +160,24 @@ static int open_data(cli_workflow *w)
     return 0;
 }
 
+static int check_output(cli_session *s)
+{
+    static const char *const names[] = { "quantized.onnx", "trained.onnx", "reestimated.onnx",
+                                         "folded.onnx", "summary.json" };
+    int code = cli_output_check_new_folder(s, s->options->output);
+    if (!code)
+        code = cli_output_check_exports(s);
+    for (size_t i = 0; !code && i < sizeof names / sizeof *names; i++)
+        code = cli_output_check_inside(s, s->options->output, "", names[i]);
+    return code;
+}
+
 static int check_options(cli_session *s)
 {
     int code = cli_sim_check(s);
     if (!code)
         code = cli_train_check(s);
-    return code ? code : cli_output_check_new_folder(s, s->options->output);
+    return code ? code : check_output(s);
 }
 
 int cmd_run(cli_session *s)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "input_files.h"
 
 static int out_of_memory(cli_session *s)
 {
@@ -52,27 +53,29 @@ static int check_parent(cli_session *s, const char *path)
     return code;
 }
 
-static bool is_model(const cli_session *s, const struct stat *info)
+int cli_output_check_replaceable(cli_session *s, const char *path)
 {
-    struct stat model;
-    return s->options->operand && stat(s->options->operand, &model) == 0 &&
-           model.st_dev == info->st_dev && model.st_ino == info->st_ino;
+    const size_t length = strlen(path);
+    struct stat info;
+    const bool exists = stat(path, &info) == 0;
+    if (exists ? S_ISDIR(info.st_mode) : path[length - 1] == '/')
+        return cli_error(s, CLI_EXIT_FAILED, "output '%s' is a folder, expected the name of a file",
+                         path);
+    if (exists && !S_ISREG(info.st_mode))
+        return cli_error(s, CLI_EXIT_FAILED,
+                         "output '%s' is a device or a pipe, expected the name of a file", path);
+    if (exists && cli_is_input(s, path))
+        return cli_error(s, CLI_EXIT_FAILED,
+                         "output '%s' is an input itself, which is never modified", path);
+    return check_parent(s, path);
 }
 
 int cli_output_check_file(cli_session *s, const char *path)
 {
-    struct stat info;
-    if (stat(path, &info) == 0) {
-        if (S_ISDIR(info.st_mode))
-            return cli_error(s, CLI_EXIT_FAILED,
-                             "output '%s' is a folder, expected the name of a file", path);
-        if (is_model(s, &info))
-            return cli_error(s, CLI_EXIT_FAILED,
-                             "output '%s' is the input itself, which is never modified", path);
-        if (!s->options->force)
-            return cli_error(s, CLI_EXIT_FAILED, "output '%s' exists; --force overwrites it", path);
-    }
-    return check_parent(s, path);
+    const int code = cli_output_check_replaceable(s, path);
+    if (!code && cli_path_exists(path) && !s->options->force)
+        return cli_error(s, CLI_EXIT_FAILED, "output '%s' exists; --force overwrites it", path);
+    return code;
 }
 
 int cli_output_check_folder(cli_session *s, const char *path)
@@ -86,6 +89,31 @@ int cli_output_check_folder(cli_session *s, const char *path)
         return cli_error(s, CLI_EXIT_FAILED, "cannot write into folder '%s': %s", path,
                          strerror(errno));
     return 0;
+}
+
+int cli_output_check_inside(cli_session *s, const char *folder, const char *stem, const char *name)
+{
+    char *begin = cli_path_join(folder, stem);
+    char *path = begin ? malloc(strlen(begin) + strlen(name) + 1) : NULL;
+    int code = 0;
+    if (!path)
+        code = out_of_memory(s);
+    else if (cli_is_input(s, strcat(strcpy(path, begin), name)))
+        code = cli_error(s, CLI_EXIT_FAILED,
+                         "output '%s' is an input itself, which is never modified", path);
+    free(begin);
+    free(path);
+    return code;
+}
+
+int cli_output_check_exports(cli_session *s)
+{
+    static const char *const endings[] = { ".onnx", ".encodings", "_qdq.onnx" };
+    const cli_options *o = s->options;
+    int code = 0;
+    for (size_t i = 0; !code && i < sizeof endings / sizeof *endings; i++)
+        code = cli_output_check_inside(s, o->output, o->prefix, endings[i]);
+    return code;
 }
 
 /* Next entry that is not "." or ".."; NULL at the end. */

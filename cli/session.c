@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "input_files.h"
 #include "json_writer.h"
 
 /* A signal handler can see nothing else: these two are the program's only globals. */
@@ -151,6 +152,11 @@ int cli_session_open(cli_session *s, const cli_command *command, const cli_optio
     if (options->compute && strcmp(options->compute, "int8") == 0)
         return cli_usage_error(command,
                                "--compute int8: this version computes in float; use auto or float");
+    if (options->log && cli_is_input(s, options->log))
+        return cli_error(s, CLI_EXIT_FAILED,
+                         "--log '%s' is an input itself, which is never modified", options->log);
+    if (options->log && options->output && strcmp(options->log, options->output) == 0)
+        return cli_usage_error(command, "--log and --output are both '%s'", options->log);
     if (options->log && !(s->log = fopen(options->log, "ae")))
         return cli_error(s, CLI_EXIT_FAILED, "--log '%s': %s", options->log, strerror(errno));
     const rf_context_options context = { .threads = (int)options->threads,

@@ -83,7 +83,9 @@ int cli_train_check(cli_session *s)
             s, CLI_EXIT_FAILED,
             "checkpoint '%s' exists; --resume continues from it, --force overwrites it",
             o->checkpoint);
-    return 0;
+    if (o->checkpoint && strcmp(o->checkpoint, o->output) == 0)
+        return cli_usage_error(s->command, "--checkpoint and --output are both '%s'", o->output);
+    return o->checkpoint ? cli_output_check_replaceable(s, o->checkpoint) : 0;
 }
 
 int cli_sim_check(cli_session *s)

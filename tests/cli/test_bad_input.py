@@ -12,6 +12,7 @@ class BadInput(program.ProgramTest):
 
     def test_a_model_that_is_not_there(self):
         self.fail_with(3, "missing.onnx", "inspect", "missing.onnx")
+        self.fail_with(3, "missing.onnx", "run", "missing.onnx", "-o", "out", "--data", "npy:x.npy")
 
     def test_a_text_file_is_no_model(self):
         with open(self.path("notes.txt"), "w") as file:
@@ -93,6 +94,56 @@ class BadInput(program.ProgramTest):
     def test_an_output_is_never_the_input(self):
         model, data = self.tiny_model(), self.tiny_data()
         self.fail_with(1, "never modified", "quantize", model, "-o", f"./{model}", "--data", data, "--force")
+
+    def test_no_output_lands_on_an_input(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        os.symlink("x.npy", self.path("link.npy"))
+        for taken in ("x.npy", "y.npy", "link.npy"):
+            self.fail_with(1, "never modified", "train", model, "-o", taken, "--data", data, "--force")
+        for given in ("x.npy", "input=x.npy"):
+            self.fail_with(1, "never modified", "infer", model, "--input", given, "--output", "x.npy", "--force")
+        train = ["train", model, "-o", "out.onnx", "--data", data]
+        self.fail_with(1, "never modified", *train, "--log", model)
+        self.fail_with(1, "never modified", *train, "--checkpoint", "x.npy", "--force")
+        self.fail_with(1, "never modified", "run", model, "-o", ".", "--data", data, "--force")
+        self.succeed("quantize", model, "-o", "sim.onnx", "--data", data)
+        self.fail_with(1, "never modified", "export", "sim.onnx", "-o", ".", "--prefix", "sim", "--force")
+
+    def test_two_outputs_have_two_names(self):
+        train = ["train", self.tiny_model(), "-o", "out", "--data", self.tiny_data()]
+        self.fail_with(2, "--checkpoint and --output are both 'out'", *train, "--checkpoint", "out")
+        self.fail_with(2, "--log and --output are both 'out'", *train, "--log", "out")
+
+    def test_an_output_that_is_no_file(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        os.mkfifo(self.path("pipe"))
+        self.fail_with(1, "'pipe' is a device or a pipe", "quantize", model, "-o", "pipe", "--data", data, "--force")
+        self.fail_with(1, "'new/' is a folder", "train", model, "-o", "new/", "--data", data)
+
+    def test_a_checkpoint_in_a_folder_that_is_not_there(self):
+        self.fail_with(1, "'no/c'", "train", self.tiny_model(), "-o", "t.onnx", "--data", self.tiny_data(),
+                       "--checkpoint", "no/c")
+
+    def test_a_model_that_is_quantized_already(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.succeed("quantize", model, "-o", "sim.onnx", "--data", data)
+        self.succeed("export", "sim.onnx", "-o", "out", "--formats", "qdq")
+        for step in ("quantize", "train"):
+            self.fail_with(1, "quantized already", step, "out/model_qdq.onnx", "-o", "n.onnx", "--data", data)
+
+    def test_an_array_that_does_not_fit_the_input(self):
+        model = self.tiny_model()
+        program.write_npy(self.path("wide.npy"), [2, 1, 9, 8], [0.0] * 144)
+        program.write_npy(self.path("flat.npy"), [2, 64], [0.0] * 128)
+        program.write_npy(self.path("codes.npy"), [2, 1, 8, 8], [1] * 128, "<i8")
+        for name, found in (("wide", "[2, 1, 9, 8]"), ("flat", "[2, 64]"), ("codes", "int64")):
+            line = self.fail_with(4, "input 'input'", "infer", model, "--input", f"{name}.npy", "--output", "y.npy")
+            self.assertIn(found, line)
+
+    def test_data_without_labels_has_no_accuracy(self):
+        program.write_npy(self.path("x.npy"), [4, 1, 8, 8], [0.5] * 256)
+        self.fail_with(4, "no labels", "evaluate", self.tiny_model(), "--data", "npy:x.npy")
+        self.fail_with(4, "no labels", "train", "model.onnx", "-o", "t.onnx", "--data", "npy:x.npy")
 
     def test_an_output_folder_that_is_not_there(self):
         self.fail_with(1, "No such file or directory", "zoo", "resnet20", "-o", "nowhere/model.onnx")
