@@ -54,7 +54,7 @@ RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *us
     const bounds b = *(const bounds *)user;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        dx[i] = (y[i] > b.low) & (y[i] < b.high) ? dy[i] : 0.0f;
+        dx[i] = ((y[i] > b.low) & (y[i] < b.high)) ? dy[i] : 0.0f;
 }
 
 static rf_status forward(rf_step *s)
