@@ -84,6 +84,19 @@ rf_status rf_graph_need_float(const rf_graph *g, const char *purpose)
     return RF_OK;
 }
 
+rf_status rf_graph_need_float_inputs(const rf_graph *g)
+{
+    for (size_t i = 0; i < g->inputs.count; i++) {
+        const rf_value *v = g->inputs.items[i];
+        if (v->dtype != RF_DTYPE_F32)
+            return rf_fail(g->ctx, RF_EUNSUPPORTED,
+                           "input '%s' of the model is %s; refold feeds float32 inputs only: cast "
+                           "inside of the model",
+                           v->name, rf_dtype_name(v->dtype));
+    }
+    return RF_OK;
+}
+
 int64_t rf_graph_fixed_batch(const rf_graph *g)
 {
     int64_t batch = 0;

@@ -82,6 +82,7 @@ static void settle_sizes(rf_feed *feed, const rf_dataset *dataset)
 rf_status rf_feed_new(rf_graph *g, const rf_dataset *dataset, const rf_feed_options *options,
                       rf_feed **out)
 {
+    RF_TRY(rf_graph_need_float_inputs(g));
     rf_feed *feed = rf_calloc(g->ctx, 1, sizeof *feed);
     if (!feed)
         return RF_ENOMEM;

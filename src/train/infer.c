@@ -170,6 +170,7 @@ rf_status rf_infer(const rf_graph *graph, const rf_tensor *const *inputs, int64_
     if (fixed > 0 && batch != fixed)
         return rf_fail(r.ctx, RF_EARG, "the graph takes batches of %lld samples only, not %lld",
                        (long long)fixed, (long long)batch);
+    RF_TRY(rf_graph_need_float_inputs(graph));
     RF_TRY(check_inputs(&r));
     rf_use_threads(r.ctx);
     RF_NEW_ARRAY(r.ctx, r.outputs, r.output_count ? r.output_count : 1);

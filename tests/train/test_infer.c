@@ -94,12 +94,38 @@ static void wrong_inputs_are_refused(void **state)
     rf_context_free(ctx);
 }
 
+static void an_input_of_integers_is_refused(void **state)
+{
+    rf_context *ctx = test_context();
+    const rf_shape shape = rf_shape_of(2, (int64_t[]){ -1, 2 });
+    bn_net n = { .ctx = ctx };
+    net_data d = net_data_new(ctx, 2, (int64_t[]){ 4, 2 }, 2);
+    rf_tensor *x = ramp(ctx, 3), *y = NULL;
+    rf_accuracy accuracy;
+    (void)state;
+    CHECK_OK(ctx, rf_graph_new(ctx, "net", &n.g));
+    CHECK_OK(ctx, rf_graph_set_opset(n.g, "", 13));
+    CHECK_OK(ctx, rf_graph_add_input(n.g, "ids", RF_DTYPE_I64, &shape, &n.at));
+    rf_node *cast = bn_net_op(&n, "Cast", "cast");
+    CHECK_OK(ctx, rf_node_set_int(n.g, cast, "to", 1));
+    rf_graph *g = bn_net_finish(&n);
+    CHECK_FAILS(ctx, RF_EUNSUPPORTED, "input 'ids' of the model is int64",
+                rf_infer(g, (const rf_tensor *const *)&x, 3, &y));
+    CHECK_FAILS(ctx, RF_EUNSUPPORTED, "input 'ids' of the model is int64",
+                rf_evaluate(g, d.dataset, 4, &accuracy));
+    rf_tensor_free(x);
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sample_comes_out_whatever_the_batch),
         cmocka_unit_test(a_fixed_batch_is_filled_up),
         cmocka_unit_test(wrong_inputs_are_refused),
+        cmocka_unit_test(an_input_of_integers_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
