@@ -20,19 +20,40 @@ static rf_status infer(rf_inference *io)
     return rf_infer_set(io, 0, dtype, &io->in[0].shape);
 }
 
+typedef struct bounds {
+    float low, high;
+} bounds;
+
+static inline float quantize(float x, float scale, float zero, bounds b)
+{
+    const float code = nearbyintf(x / scale) + zero;
+    const float inside = code > b.low ? code : b.low; /* NaN: low */
+    return inside < b.high ? inside : b.high;
+}
+
+/* A dense row on one grid: what activations are. */
+RF_MULTIARCH static void quantize_dense(char *dst, const float *x, int64_t n, float scale,
+                                        float zero, bounds b)
+{
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (char)(int)quantize(x[i], scale, zero, b);
+}
+
 /* code, x, scale, zero point */
-RF_MULTIARCH static void quantize_row(char *const *data, const int64_t *strides, int64_t n,
-                                      const void *user)
+static void quantize_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
 {
     const bool is_signed = *(const bool *)user;
-    const float low = is_signed ? -128.0f : 0.0f, high = is_signed ? 127.0f : 255.0f;
+    const bounds b = { is_signed ? -128.0f : 0.0f, is_signed ? 127.0f : 255.0f };
     const float *x = (const float *)(void *)data[1], *scale = (const float *)(void *)data[2];
+    const int8_t *zero = (const int8_t *)data[3];
+    if (strides[0] == 1 && strides[1] == 1 && strides[2] == 0 && strides[3] == 0) {
+        quantize_dense(data[0], x, n, *scale, is_signed ? (float)*zero : (float)(uint8_t)*zero, b);
+        return;
+    }
     for (int64_t i = 0; i < n; i++) {
-        const int8_t *zero = (const int8_t *)&data[3][i * strides[3]];
-        const float z = is_signed ? (float)*zero : (float)(uint8_t)*zero;
-        const float code = nearbyintf(x[i * strides[1]] / scale[i * strides[2]]) + z;
-        const float inside = code > low ? code : low; /* NaN: low */
-        data[0][i * strides[0]] = (char)(int)(inside < high ? inside : high);
+        const int8_t z = zero[i * strides[3]];
+        data[0][i * strides[0]] = (char)(int)quantize(x[i * strides[1]], scale[i * strides[2]],
+                                                      is_signed ? (float)z : (float)(uint8_t)z, b);
     }
 }
 
