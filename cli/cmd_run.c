@@ -120,6 +120,23 @@ static int finish(cli_workflow *w, char **folder)
     return code;
 }
 
+/* Found out now, not after hours of training. */
+static int check_has_bn(cli_workflow *w)
+{
+    rf_inspection *found = NULL;
+    const rf_status st = rf_inspect(w->graph, &found);
+    const bool none = !st && found->batch_norm_count == 0;
+    rf_inspection_free(found);
+    if (st)
+        return cli_fail(w->s, st);
+    return none ? cli_error(w->s, CLI_EXIT_FAILED,
+                            "'%s' has no BatchNormalization to re-estimate and fold; 'refold "
+                            "inspect' says how to export it with them; quantize, train and export "
+                            "work without",
+                            w->s->options->operand)
+                : 0;
+}
+
 static int load_plain(cli_workflow *w)
 {
     cli_session *s = w->s;
@@ -133,7 +150,7 @@ static int load_plain(cli_workflow *w)
                          "'%s' is a simulation already; run takes a plain model, the single "
                          "commands go on from here",
                          s->options->operand);
-    return 0;
+    return check_has_bn(w);
 }
 
 static int open_data(cli_workflow *w)

@@ -75,7 +75,7 @@ class Usage(program.ProgramTest):
         self.fail_with(2, "--json takes no value", "inspect", "a", "--json=yes")
 
     def test_the_last_of_two_values_wins(self):
-        self.fail_with(1, "'missing'", "evaluate", "missing", "--batch", "7", "--batch=8", "--data", "x")
+        self.fail_with(3, "'missing'", "evaluate", "missing", "--batch", "7", "--batch=8", "--data", "x")
         self.fail_with(2, "--batch '0'", "evaluate", "missing", "--batch", "7", "--batch=0", "--data", "x")
 
     def test_results_that_cannot_be_written_are_a_failure(self):
