@@ -292,6 +292,45 @@ static void activations_of_few_bits_are_cut_at_their_range(void **state)
     stop(&f);
 }
 
+static void set_range(fixture *f, const char *tensor, float min, float max)
+{
+    rf_node *q = quantizer_of(f->sim, tensor);
+    CHECK_OK(f->ctx, rf_quantizer_set_range(f->sim, q, &min, &max, 1));
+}
+
+static int clips_left(const rf_graph *g)
+{
+    int count = 0;
+    for
+        RF_GRAPH_EACH_NODE(n, g)
+    count += rf_node_is(n, "Clip");
+    return count;
+}
+
+/* 6 lies within half a code of the grid's end: QuantizeLinear saturates just where the Clip would cut. */
+static void a_clip_at_the_ends_of_the_grid_is_left_out(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, "int8");
+    set_range(&f, "clip2", 0.0f, 6.0001f);
+    make_qdq(&f);
+    assert_int_equal(clips_left(f.qdq), 0);
+    assert_string_equal(make_of(f.qdq, "clip2_quantized")->inputs[0]->name, "conv2");
+    stop(&f);
+}
+
+static void a_clip_inside_the_grid_stays(void **state)
+{
+    (void)state;
+    fixture f;
+    start(&f, 4, 8, "int8");
+    set_range(&f, "clip2", 0.0f, 6.1f);
+    make_qdq(&f);
+    assert_int_equal(clips_left(f.qdq), 1);
+    stop(&f);
+}
+
 static void int4_weights_raise_the_operator_set(void **state)
 {
     (void)state;
@@ -357,6 +396,8 @@ int main(void)
         cmocka_unit_test(a_grid_is_carried_over_operators_that_move_data),
         cmocka_unit_test(transposed_weights_are_stored_as_the_layer_reads_them),
         cmocka_unit_test(activations_of_few_bits_are_cut_at_their_range),
+        cmocka_unit_test(a_clip_at_the_ends_of_the_grid_is_left_out),
+        cmocka_unit_test(a_clip_inside_the_grid_stays),
         cmocka_unit_test(int4_weights_raise_the_operator_set),
         cmocka_unit_test(sixteen_bit_activations_use_the_runtimes_own_operators),
         cmocka_unit_test(weights_of_more_than_eight_bits_are_refused_by_name),
