@@ -3,6 +3,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,7 +28,7 @@ static rf_status fail_archive(rf_image_list *list, struct archive *a)
 {
     const char *text = archive_error_string(a);
     return rf_fail(list->source.ctx, RF_EDATA, "'%s' is a damaged tar file: %s, near byte %lld",
-                   list->place, text ? text : "no reason given",
+                   list->place, text ? text : "it is cut off",
                    (long long)archive_filter_bytes(a, -1));
 }
 
@@ -92,6 +94,31 @@ static rf_status read_members(rf_image_list *list, struct archive *a)
     }
 }
 
+/*
+ * A tar file ends with blocks of zeros. libarchive does not ask for them, so a file cut off between two members would
+ * pass for a smaller data set. Compressed files have an end of their own.
+ */
+static rf_status check_end(rf_image_list *list)
+{
+    unsigned char block[512] = { 0 };
+    FILE *f = fopen(list->place, "rbe");
+    bool zero = true;
+    if (!f)
+        return rf_fail(list->source.ctx, RF_EIO, "cannot open '%s': %s", list->place,
+                       strerror(errno));
+    const bool gzip = fread(block, 1, 2, f) == 2 && block[0] == 0x1f && block[1] == 0x8b;
+    const bool read =
+        fseek(f, -(long)sizeof block, SEEK_END) == 0 && fread(block, sizeof block, 1, f) == 1;
+    for (size_t i = 0; read && i < sizeof block; i++)
+        zero = zero && block[i] == 0;
+    fclose(f);
+    if (gzip || (read && zero))
+        return RF_OK;
+    return rf_fail(list->source.ctx, RF_EDATA,
+                   "'%s' is a damaged tar file: it is cut off, the zeros that end one are missing",
+                   list->place);
+}
+
 static rf_status open_archive(rf_image_list *list)
 {
     struct archive *a = archive_read_new();
@@ -106,6 +133,8 @@ static rf_status open_archive(rf_image_list *list)
         st = fail_archive(list, a);
     else
         st = read_members(list, a);
+    if (st == RF_OK)
+        st = check_end(list);
     archive_read_free(a);
     return st;
 }

@@ -197,6 +197,8 @@ static void damaged_tar_files_and_members_are_named(void **state)
     read_bytes(path("b.tar"), bytes, sizeof bytes);
     write_bytes(path("cut.tar"), bytes, 560);
     refuse(RF_EDATA, "cut.tar' is a damaged tar", path("cut.tar"), NULL);
+    write_bytes(path("half.tar"), bytes, 1024); /* header and picture of the first member */
+    refuse(RF_EDATA, "half.tar' is a damaged tar file: it is cut off", path("half.tar"), NULL);
     write_bytes(path("text.tar"), "this is no tar file at all, but text", 36);
     refuse(RF_EDATA, "text.tar' is a damaged tar", path("text.tar"), NULL);
     refuse(RF_EIO, "no such file", path("missing.tar"), NULL);
