@@ -80,9 +80,12 @@ static rf_status add_inputs(rf_plan *plan)
     return RF_OK;
 }
 
-static rf_status add_constant(rf_plan *plan, const rf_value *v, int *out)
+rf_status rf_plan_find_constant(rf_plan *plan, const rf_value *v, int *out)
 {
     rf_view view;
+    *out = rf_plan_slot_of(plan, v);
+    if (*out != RF_NO_SLOT)
+        return RF_OK;
     rf_view_init(&view, v->constant->dtype, &v->constant->shape, RF_LAYOUT_PLAIN);
     RF_TRY(rf_plan_add_slot(plan, v, &view, out));
     rf_slot *slot = &plan->slots.items[*out];
@@ -94,14 +97,13 @@ static rf_status add_constant(rf_plan *plan, const rf_value *v, int *out)
     return RF_OK;
 }
 
-/* Slots of a node's inputs; constants get theirs at first use. */
-static rf_status find_inputs(rf_plan *plan, const rf_node *n, int *in)
+rf_status rf_plan_find_inputs(rf_plan *plan, const rf_node *n, int *in)
 {
     for (int i = 0; i < n->input_count; i++) {
         const rf_value *v = n->inputs[i];
         in[i] = v ? rf_plan_slot_of(plan, v) : RF_NO_SLOT;
         if (v && in[i] == RF_NO_SLOT && v->constant)
-            RF_TRY(add_constant(plan, v, &in[i]));
+            RF_TRY(rf_plan_find_constant(plan, v, &in[i]));
         else if (v && in[i] == RF_NO_SLOT)
             return rf_fail(plan->ctx, RF_EMODEL,
                            "node '%s' reads tensor '%s', which nothing produces", n->name, v->name);
@@ -140,8 +142,8 @@ static rf_spec spec_of(const rf_plan *plan, int slot)
                       .constant = s->known };
 }
 
-static rf_status infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
-                       rf_spec *out)
+rf_status rf_plan_infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
+                        rf_spec *out)
 {
     rf_spec specs[RF_OP_MAX_IO];
     for (int i = 0; i < n->input_count; i++)
@@ -162,10 +164,11 @@ static rf_status infer(rf_plan *plan, const rf_node *n, const rf_op *op, const i
     return RF_OK;
 }
 
-static rf_status new_step(rf_plan *plan, const rf_node *n, const rf_op *op, rf_planned *out)
+rf_status rf_plan_new_step(rf_plan *plan, const rf_node *n, const rf_op *op, int in_count,
+                           rf_planned *out)
 {
     rf_arena *a = &plan->arena;
-    const size_t ni = (size_t)n->input_count, no = (size_t)n->output_count;
+    const size_t ni = (size_t)in_count, no = (size_t)n->output_count;
     *out = (rf_planned){ .needed = true, .saved_buffer = RF_NO_SLOT };
     out->in = rf_arena_array(a, ni + 1, sizeof *out->in);
     out->out = rf_arena_array(a, no + 1, sizeof *out->out);
@@ -177,7 +180,7 @@ static rf_status new_step(rf_plan *plan, const rf_node *n, const rf_op *op, rf_p
     s->opset = rf_graph_opset(plan->graph, n->domain);
     s->mode = plan->options.mode;
     s->bn_frozen = plan->options.bn_frozen;
-    s->in_count = n->input_count;
+    s->in_count = in_count;
     s->out_count = n->output_count;
     s->in = rf_arena_array(a, ni + 1, sizeof *s->in);
     s->diff_in = rf_arena_array(a, ni + 1, sizeof *s->diff_in);
@@ -202,8 +205,7 @@ static void fill_views(const rf_plan *plan, rf_planned *step)
             s->out[i] = plan->slots.items[step->out[i]].view;
 }
 
-/* Give the step its views, prepare it, and append it. */
-static rf_status push_step(rf_plan *plan, rf_planned *step)
+rf_status rf_plan_push_step(rf_plan *plan, rf_planned *step)
 {
     const int index = (int)plan->steps.count;
     fill_views(plan, step);
@@ -233,12 +235,12 @@ static rf_status convert(rf_plan *plan, const char *op_type, int from, const rf_
     n->name = v ? v->name : op_type;
     n->input_count = n->output_count = 1;
     rf_planned step;
-    RF_TRY(new_step(plan, n, op, &step));
+    RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
     RF_TRY(rf_plan_add_slot(plan, NULL, view, out));
     plan->slots.items[*out].value = NULL;
     step.in[0] = from;
     step.out[0] = *out;
-    return push_step(plan, &step);
+    return rf_plan_push_step(plan, &step);
 }
 
 static rf_status real_form(rf_plan *plan, int slot, int *out)
@@ -275,8 +277,7 @@ static rf_status layout_form(rf_plan *plan, int slot, rf_layout layout, int *out
     return RF_OK;
 }
 
-/* Bring input i into the form that the operator reads: real numbers, and its layout. */
-static rf_status fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
+rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
 {
     if (*slot == RF_NO_SLOT)
         return RF_OK;
@@ -315,15 +316,14 @@ static bool is_activation_quantizer(const rf_node *n)
     return rf_node_is_fakequant(n) && strcmp(rf_attr_string(n, "kind", "activation"), "param") != 0;
 }
 
-static bool passes_through(const rf_plan *plan, const rf_node *n)
+bool rf_plan_passes_through(const rf_plan *plan, const rf_node *n)
 {
     return rf_node_is_fakequant(n) &&
            (!rf_attr_int(n, "enabled", 1) || rf_attr_int(n, "bitwidth", 8) >= 32 ||
             (plan->options.bypass_activations && is_activation_quantizer(n)));
 }
 
-/* Whether the output is kept as integer codes: a per-tensor activation of at most 8 bits that some layer reads so. */
-static bool keeps_codes(const rf_node *n)
+bool rf_plan_keeps_codes(const rf_node *n)
 {
     if (!is_activation_quantizer(n) || rf_attr_int(n, "bitwidth", 8) > 8 ||
         rf_attr_int(n, "axis", -1) >= 0 || n->outputs[0]->is_output)
@@ -339,13 +339,13 @@ static bool keeps_codes(const rf_node *n)
 static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in)
 {
     rf_planned step;
-    RF_TRY(new_step(plan, n, op, &step));
+    RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
     step.bypass = true;
     step.s.in_count = 1;
     step.s.out_count = 0;
     RF_TRY(real_form(plan, in[0], &step.in[0]));
     RF_TRY(remember(plan, n->outputs[0], in[0]));
-    return push_step(plan, &step);
+    return rf_plan_push_step(plan, &step);
 }
 
 /* ------------------------------------------------------------ planning-time values --- */
@@ -379,7 +379,7 @@ static rf_status fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, con
                            const rf_spec *specs)
 {
     rf_planned step;
-    RF_TRY(new_step(plan, n, op, &step));
+    RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
     memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
     step.s.mode = RF_MODE_INFER;
     for (int i = 0; i < n->output_count; i++) {
@@ -408,6 +408,8 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
 {
     if (rf_node_is(n, "Constant") && n->outputs[0] && n->outputs[0]->constant)
         return RF_OK;
+    if (rf_plan_is_fused(plan, n))
+        return RF_OK;
     const rf_op *op = rf_op_find(n->op_type, n->domain);
     if (!op)
         return rf_fail(plan->ctx, RF_EUNSUPPORTED,
@@ -417,18 +419,22 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
     RF_TRY(check_counts(plan, n, op));
     int in[RF_OP_MAX_IO];
     rf_spec specs[RF_OP_MAX_IO] = { 0 };
-    RF_TRY(find_inputs(plan, n, in));
-    if (passes_through(plan, n))
+    RF_TRY(rf_plan_find_inputs(plan, n, in));
+    if (rf_plan_passes_through(plan, n))
         return add_bypass(plan, n, op, in);
-    RF_TRY(infer(plan, n, op, in, specs));
+    RF_TRY(rf_plan_infer(plan, n, op, in, specs));
     const bool shape_only = rf_node_is(n, "Shape") || rf_node_is(n, "Size");
     if (!op->never_constant && (shape_only || all_known(plan, n, in)))
         return fold_node(plan, n, op, in, specs);
+    bool fused = false;
+    RF_TRY(rf_plan_fuse(plan, n, in, &fused));
+    if (fused)
+        return RF_OK;
 
     for (int i = 0; i < n->input_count; i++)
-        RF_TRY(fit_input(plan, op, i, &in[i]));
+        RF_TRY(rf_plan_fit_input(plan, op, i, &in[i]));
     rf_planned step;
-    RF_TRY(new_step(plan, n, op, &step));
+    RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
     memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
     for (int i = 0; i < n->output_count; i++) {
         step.out[i] = RF_NO_SLOT;
@@ -437,13 +443,13 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
         rf_view view;
         rf_view_init(&view, specs[i].dtype, &specs[i].shape,
                      output_layout(plan, &step, specs[i].shape.rank));
-        if (rf_node_is_fakequant(n) && keeps_codes(n))
+        if (rf_node_is_fakequant(n) && rf_plan_keeps_codes(n))
             view.dtype = RF_DTYPE_U8;
         RF_TRY(rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]));
         plan->slots.items[step.out[i]].has_codes =
             rf_node_is_fakequant(n) && view.dtype == RF_DTYPE_U8;
     }
-    return push_step(plan, &step);
+    return rf_plan_push_step(plan, &step);
 }
 
 static rf_status add_outputs(rf_plan *plan)
@@ -452,7 +458,7 @@ static rf_status add_outputs(rf_plan *plan)
         const rf_value *v = plan->graph->outputs.items[i];
         int slot = rf_plan_slot_of(plan, v);
         if (slot == RF_NO_SLOT && v->constant)
-            RF_TRY(add_constant(plan, v, &slot));
+            RF_TRY(rf_plan_find_constant(plan, v, &slot));
         if (slot == RF_NO_SLOT)
             return rf_fail(plan->ctx, RF_EMODEL, "output '%s' is produced by no node", v->name);
         RF_TRY(real_form(plan, slot, &slot));

@@ -28,6 +28,7 @@ void rf_plan_free(rf_plan *plan)
     RF_VEC_RELEASE(ctx, &plan->inputs);
     RF_VEC_RELEASE(ctx, &plan->outputs);
     RF_VEC_RELEASE(ctx, &plan->params);
+    RF_VEC_RELEASE(ctx, &plan->fused);
     rf_map_release(&plan->slot_of);
     rf_arena_release(&plan->arena);
     rf_free(ctx, plan);

@@ -57,8 +57,9 @@ struct rf_plan {
     RF_VEC(rf_buffer) buffers;
     RF_VEC(int) inputs; /* slots */
     RF_VEC(int) outputs;
-    RF_VEC(int) params; /* slots of trainable constants */
-    rf_map slot_of;     /* value name -> slot index + 1 */
+    RF_VEC(int) params;            /* slots of trainable constants */
+    RF_VEC(const rf_node *) fused; /* done by an earlier node's step */
+    rf_map slot_of;                /* value name -> slot index + 1 */
     size_t memory_bytes, scratch_bytes, own_bytes;
     unsigned char *memory, *scratch;
 };
@@ -66,6 +67,26 @@ struct rf_plan {
 /* Slot of a graph value; RF_NO_SLOT if the plan does not have it. */
 int rf_plan_slot_of(const rf_plan *plan, const rf_value *v);
 rf_status rf_plan_add_slot(rf_plan *plan, const rf_value *v, const rf_view *view, int *out);
+/* --- pieces of lowering (lower.c) --- */
+rf_status rf_plan_find_constant(rf_plan *plan, const rf_value *v, int *out);
+/* Slots of a node's inputs; constants get theirs at first use. */
+rf_status rf_plan_find_inputs(rf_plan *plan, const rf_node *n, int *in);
+rf_status rf_plan_infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
+                        rf_spec *out);
+/* Bring input i into the form that the operator reads: real numbers, and its layout. */
+rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot);
+rf_status rf_plan_new_step(rf_plan *plan, const rf_node *n, const rf_op *op, int in_count,
+                           rf_planned *out);
+/* Give the step its views, prepare it, and append it. */
+rf_status rf_plan_push_step(rf_plan *plan, rf_planned *step);
+/* A quantizer that does nothing in this plan. */
+bool rf_plan_passes_through(const rf_plan *plan, const rf_node *n);
+/* Whether the output is kept as integer codes: a per-tensor activation of at most 8 bits that some layer reads so. */
+bool rf_plan_keeps_codes(const rf_node *n);
+/* Where a BatchNormalization has an activation or a quantizer behind it, make one step of them (fuse.c). */
+rf_status rf_plan_fuse(rf_plan *plan, const rf_node *n, const int *in, bool *fused_out);
+bool rf_plan_is_fused(const rf_plan *plan, const rf_node *n); /* done by an earlier node's step */
+
 /* nodes -> slots and prepared steps: shapes, constant folding, layouts, codes. */
 rf_status rf_plan_lower(rf_plan *plan);
 /* Drop steps that lead to no output; decide gradients, sharing, lifetimes and buffers. */

@@ -5,6 +5,20 @@
 
 #include "kernels/channels.h"
 
+#define BLOCK 2048 /* floats that stay in the first-level cache; at least RF_PERIOD_MAX */
+
+/*
+ * Elements of the block that starts at element i of a part: whole periods, or a piece of one where
+ * a period is longer than a block.
+ */
+static int64_t block_length(int64_t period, int64_t i, int64_t count)
+{
+    const int64_t whole = period > BLOCK ? BLOCK : BLOCK / period * period;
+    const int64_t left = period > BLOCK ? period - i % period : whole;
+    const int64_t most = left < whole ? left : whole;
+    return count - i < most ? count - i : most;
+}
+
 /* --------------------------------------------------------------------------------- two sums --- */
 
 /*
@@ -154,6 +168,28 @@ RF_MULTIARCH static void normalize_part(const float *x, int64_t count, int64_t p
     }
 }
 
+void rf_bn_normalize_blocks(const float *x, int64_t rows, int64_t c, const float *scale,
+                            const float *shift, float *y, rf_bn_block_fn then, const void *user)
+{
+    float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
+    const int64_t period = rf_period(c);
+    const float *a = repeat(scale, c, period, scales), *b = repeat(shift, c, period, shifts);
+#pragma omp parallel for schedule(static) if (rows * c > RF_PARALLEL_MIN)
+    for (int part = 0; part < RF_ROW_PARTS; part++) {
+        float block[BLOCK];
+        int64_t begin, end;
+        rf_row_part(rows, part, &begin, &end);
+        const int64_t count = (end - begin) * c;
+        for (int64_t i = 0, n; i < count; i += n) {
+            const int64_t j = i % period, at = begin * c + i;
+            float *to = y ? y + at : block;
+            n = block_length(period, i, count);
+            normalize_part(x + at, n, period, a + j, b + j, to);
+            then(user, part, at, n, to);
+        }
+    }
+}
+
 void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale,
                      const float *shift, float *y)
 {
@@ -195,5 +231,56 @@ void rf_bn_backward_data(const float *x, const float *g, int64_t rows, int64_t c
         rf_row_part(rows, i, &begin, &end);
         const int64_t at = begin * c;
         backward_part(x + at, g + at, (end - begin) * c, period, k, m, p, t, dx + at);
+    }
+}
+
+/* ------------------------------------------------------- sums where y has to be made anew --- */
+
+typedef struct block_sums {
+    pair_sums sums;
+    const float *scale, *shift; /* [period] */
+    rf_bn_gradient_fn gradient;
+    const void *user;
+    float *g; /* may be NULL */
+} block_sums;
+
+static void sum_part_by_blocks(const block_sums *b, int part)
+{
+    const pair_sums *s = &b->sums;
+    float y[BLOCK], own[BLOCK];
+    int64_t begin, end;
+    rf_row_part(s->rows, part, &begin, &end);
+    const int64_t count = (end - begin) * s->c;
+    double *first = s->parts + 2 * part * s->period, *second = first + s->period;
+    memset(first, 0, 2 * (size_t)s->period * sizeof *first);
+    for (int64_t i = 0, n; i < count; i += n) {
+        const int64_t j = i % s->period, at = begin * s->c + i;
+        float *g = b->g ? b->g + at : own;
+        n = block_length(s->period, i, count);
+        normalize_part(s->x + at, n, s->period, b->scale + j, b->shift + j, y);
+        b->gradient(b->user, part, at, n, y, g);
+        add_products(s->x + at, g, n, s->period, s->shift + j, first + j, second + j);
+    }
+}
+
+void rf_bn_backward_sums_blocks(const rf_bn_blocks *b, rf_bn_gradient_fn gradient, const void *user,
+                                float *g, double *sum_g, double *sum_gx, void *scratch)
+{
+    float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
+    const pair_sums s = prepare_sums(b->x, NULL, b->rows, b->c, scratch);
+    const block_sums blocks = { .sums = s,
+                                .scale = repeat(b->scale, b->c, s.period, scales),
+                                .shift = repeat(b->shift, b->c, s.period, shifts),
+                                .gradient = gradient,
+                                .user = user,
+                                .g = g };
+    for (int64_t j = 0; j < s.period; j++)
+        s.shift[j] = b->mean[j % b->c];
+#pragma omp parallel for schedule(static) if (b->rows * b->c > RF_PARALLEL_MIN)
+    for (int part = 0; part < RF_ROW_PARTS; part++)
+        sum_part_by_blocks(&blocks, part);
+    for (int64_t j = 0; j < b->c; j++) {
+        sum_g[j] = gather(&s, 0, j);
+        sum_gx[j] = gather(&s, 1, j);
     }
 }

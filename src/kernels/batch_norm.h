@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of scratch that the two functions with sums need. */
+/* Bytes of scratch that the functions with sums need. */
 size_t rf_bn_scratch(int64_t c);
 
 /* mean[c] and population variance var[c] of x; rows >= 1. */
@@ -19,9 +19,38 @@ void rf_bn_statistics(const float *x, int64_t rows, int64_t c, double *mean, dou
 void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale,
                      const float *shift, float *y);
 
+/*
+ * What comes behind normalization, done to blocks that are still in the cache: y[count] are elements [at, at + count) of
+ * the normalized array, and may be changed. Blocks of one `part` come one after the other; parts run side by side.
+ */
+typedef void (*rf_bn_block_fn)(const void *user, int part, int64_t at, int64_t count, float *y);
+
+/* As rf_bn_normalize, then `then` for each block. y NULL: the blocks are kept nowhere else. */
+void rf_bn_normalize_blocks(const float *x, int64_t rows, int64_t c, const float *scale,
+                            const float *shift, float *y, rf_bn_block_fn then, const void *user);
+
 /* sum_g[c] = sum of g;  sum_gx[c] = sum of g * (x - mean[c]). */
 void rf_bn_backward_sums(const float *x, const float *g, int64_t rows, int64_t c,
                          const double *mean, double *sum_g, double *sum_gx, void *scratch);
+
+/* Writes to g[count] the gradient with respect to the normalized elements; otherwise as rf_bn_block_fn. */
+typedef void (*rf_bn_gradient_fn)(const void *user, int part, int64_t at, int64_t count, float *y,
+                                  float *g);
+
+/* Batch normalization's operands where the normalized array was not kept. */
+typedef struct rf_bn_blocks {
+    const float *x;
+    int64_t rows, c;
+    const float *scale, *shift; /* y = x * scale[c] + shift[c] */
+    const double *mean;
+} rf_bn_blocks;
+
+/*
+ * As rf_bn_backward_sums, with a gradient that `gradient` computes from blocks of y, which are normalized once more.
+ * It goes to g, which may be NULL.
+ */
+void rf_bn_backward_sums_blocks(const rf_bn_blocks *b, rf_bn_gradient_fn gradient, const void *user,
+                                float *g, double *sum_g, double *sum_gx, void *scratch);
 
 /* dx = g * scale[c] + (x - mean[c]) * slope[c] + shift[c]; dx may be g. */
 void rf_bn_backward_data(const float *x, const float *g, int64_t rows, int64_t c,

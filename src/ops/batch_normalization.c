@@ -9,20 +9,9 @@
 #include <string.h>
 
 #include "kernels/batch_norm.h"
+#include "ops/bn_state.h"
 #include "ops/op_util.h"
 #include "ops/params.h"
-
-/*
- * What the last forward call left for backward and for re-estimation, and room for coefficients:
- * [channels] each.
- */
-typedef struct bn_state {
-    int64_t rows, channels; /* a row is one pixel of one sample */
-    double epsilon, momentum;
-    double *mean, *var; /* that normalized: the batch's or the running ones */
-    double *sum_g, *sum_gx;
-    float *scale, *shift, *slope, *center;
-} bn_state;
 
 /* ----------------------------------------------------------------------------------- shapes --- */
 
@@ -48,19 +37,20 @@ static rf_status infer(rf_inference *io)
     return rf_infer_same(io);
 }
 
-static rf_status prepare(rf_step *s)
+rf_status rf_bn_prepare(rf_step *s, size_t bytes)
 {
     const int64_t c = s->in[0].dims[1];
     const size_t doubles = 4 * (size_t)c * sizeof(double), floats = 4 * (size_t)c * sizeof(float);
-    bn_state *state;
+    const size_t own = (bytes + RF_ALIGN - 1) / RF_ALIGN * RF_ALIGN;
+    rf_bn_state *state;
     void *memory;
-    RF_TRY(rf_step_new_state(s, sizeof *state + doubles + floats, &memory));
+    RF_TRY(rf_step_new_state(s, own + doubles + floats, &memory));
     state = memory;
     state->channels = c;
     state->rows = c ? rf_view_count(&s->in[0]) / c : 0;
     state->epsilon = (double)rf_attr_float(s->node, "epsilon", 1e-5f);
     state->momentum = (double)rf_attr_float(s->node, "momentum", 0.9f);
-    state->mean = (double *)(state + 1);
+    state->mean = (double *)(void *)((char *)memory + own);
     state->var = state->mean + c;
     state->sum_g = state->var + c;
     state->sum_gx = state->sum_g + c;
@@ -72,14 +62,19 @@ static rf_status prepare(rf_step *s)
     return RF_OK;
 }
 
+static rf_status prepare(rf_step *s)
+{
+    return rf_bn_prepare(s, sizeof(rf_bn_state));
+}
+
 /* ---------------------------------------------------------------------------------- forward --- */
 
-static bool uses_batch(const rf_step *s)
+bool rf_bn_uses_batch(const rf_step *s)
 {
     return s->mode == RF_MODE_BN_BATCH || (s->mode == RF_MODE_TRAIN && !s->bn_frozen);
 }
 
-static void update_running(const rf_step *s, const bn_state *b)
+static void update_running(const rf_step *s, const rf_bn_state *b)
 {
     float *mean = rf_view_f32(&s->in[3]), *var = rf_view_f32(&s->in[4]);
     const double m = b->momentum, unbiased = (double)b->rows / (double)(b->rows - 1);
@@ -89,7 +84,7 @@ static void update_running(const rf_step *s, const bn_state *b)
     }
 }
 
-static rf_status take_batch(rf_step *s, bn_state *b)
+static rf_status take_batch(rf_step *s, rf_bn_state *b)
 {
     if (b->rows < 2)
         return rf_step_fail(
@@ -103,7 +98,7 @@ static rf_status take_batch(rf_step *s, bn_state *b)
     return RF_OK;
 }
 
-static void take_running(const rf_step *s, bn_state *b)
+static void take_running(const rf_step *s, rf_bn_state *b)
 {
     for (int64_t c = 0; c < b->channels; c++) {
         b->mean[c] = (double)rf_view_f32(&s->in[3])[c];
@@ -111,16 +106,16 @@ static void take_running(const rf_step *s, bn_state *b)
     }
 }
 
-static double inverse_deviation(const bn_state *b, int64_t c)
+static double inverse_deviation(const rf_bn_state *b, int64_t c)
 {
     return 1.0 / sqrt(b->var[c] + b->epsilon);
 }
 
-static rf_status forward(rf_step *s)
+rf_status rf_bn_normalizer(rf_step *s)
 {
-    bn_state *b = s->state;
+    rf_bn_state *b = s->state;
     const float *gamma = rf_view_f32(&s->in[1]), *beta = rf_view_f32(&s->in[2]);
-    if (uses_batch(s))
+    if (rf_bn_uses_batch(s))
         RF_TRY(take_batch(s, b));
     else
         take_running(s, b);
@@ -129,6 +124,13 @@ static rf_status forward(rf_step *s)
         b->scale[c] = (float)scale;
         b->shift[c] = (float)((double)beta[c] - b->mean[c] * scale);
     }
+    return RF_OK;
+}
+
+static rf_status forward(rf_step *s)
+{
+    const rf_bn_state *b = s->state;
+    RF_TRY(rf_bn_normalizer(s));
     rf_bn_normalize(rf_view_f32(&s->in[0]), b->rows, b->channels, b->scale, b->shift,
                     rf_view_f32(&s->out[0]));
     return RF_OK;
@@ -142,7 +144,7 @@ static rf_status forward(rf_step *s)
  *     dx = scale r (g - sum(g) / n - d r^2 sum(g d) / n)   where the batch's statistics normalized
  *     dx = scale r g                                         where they are constants
  */
-static void give_params(const rf_step *s, const bn_state *b)
+static void give_params(const rf_step *s, const rf_bn_state *b)
 {
     float *diff_scale = rf_view_f32(&s->diff_in[1]), *diff_bias = rf_view_f32(&s->diff_in[2]);
     for (int64_t c = 0; c < b->channels; c++) {
@@ -153,7 +155,7 @@ static void give_params(const rf_step *s, const bn_state *b)
     }
 }
 
-static void fill_coefficients(const rf_step *s, bn_state *b)
+static void fill_coefficients(const rf_step *s, rf_bn_state *b)
 {
     const float *gamma = rf_view_f32(&s->in[1]);
     const double n = (double)b->rows;
@@ -162,32 +164,39 @@ static void fill_coefficients(const rf_step *s, bn_state *b)
         b->scale[c] = (float)scale;
         b->slope[c] = (float)(-scale * r * r * b->sum_gx[c] / n);
         b->center[c] = (float)b->mean[c];
-        b->shift[c] = uses_batch(s) ? (float)(-scale * b->sum_g[c] / n) : 0.0f;
+        b->shift[c] = rf_bn_uses_batch(s) ? (float)(-scale * b->sum_g[c] / n) : 0.0f;
     }
 }
 
-static rf_status backward(rf_step *s)
+void rf_bn_conclude_backward(rf_step *s, const float *g)
 {
-    bn_state *b = s->state;
-    const float *x = rf_view_f32(&s->in[0]), *g = rf_view_f32(&s->diff_out[0]);
+    rf_bn_state *b = s->state;
+    const float *x = rf_view_f32(&s->in[0]);
     float *diff_x = rf_view_f32(&s->diff_in[0]);
-    if (uses_batch(s) || s->diff_in[1].data || s->diff_in[2].data)
-        rf_bn_backward_sums(x, g, b->rows, b->channels, b->mean, b->sum_g, b->sum_gx, s->scratch);
     give_params(s, b);
     if (!diff_x)
-        return RF_OK;
+        return;
     fill_coefficients(s, b);
-    if (uses_batch(s))
+    if (rf_bn_uses_batch(s))
         rf_bn_backward_data(x, g, b->rows, b->channels, b->scale, b->center, b->slope, b->shift,
                             diff_x);
     else
         rf_bn_normalize(g, b->rows, b->channels, b->scale, b->shift, diff_x);
+}
+
+static rf_status backward(rf_step *s)
+{
+    rf_bn_state *b = s->state;
+    const float *x = rf_view_f32(&s->in[0]), *g = rf_view_f32(&s->diff_out[0]);
+    if (rf_bn_uses_batch(s) || s->diff_in[1].data || s->diff_in[2].data)
+        rf_bn_backward_sums(x, g, b->rows, b->channels, b->mean, b->sum_g, b->sum_gx, s->scratch);
+    rf_bn_conclude_backward(s, g);
     return RF_OK;
 }
 
 void rf_bn_step_batch(const rf_step *s, rf_bn_batch *out)
 {
-    const bn_state *b = s->state;
+    const rf_bn_state *b = s->state;
     *out =
         (rf_bn_batch){ .channels = b->channels, .count = b->rows, .mean = b->mean, .var = b->var };
 }
@@ -204,6 +213,7 @@ const rf_op rf_op_batch_normalization = {
     .layout = RF_LAYOUT_NEED_CHANNELS_LAST,
     .roles = { RF_ROLE_NONE, RF_ROLE_BN_SCALE, RF_ROLE_BN_BIAS, RF_ROLE_BN_MEAN, RF_ROLE_BN_VAR },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .in_place = true, /* where no backward follows */
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

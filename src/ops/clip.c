@@ -4,11 +4,7 @@
  */
 #include <math.h>
 
-#include "ops/elementwise.h"
-
-typedef struct bounds {
-    float low, high;
-} bounds;
+#include "ops/clip.h"
 
 static rf_status check_bound(const rf_inference *io, int i)
 {
@@ -32,16 +28,17 @@ static float read_bound(const rf_step *s, int input, const char *attr, float fal
     return rf_attr_float(s->node, attr, fallback);
 }
 
-static bounds read_bounds(const rf_step *s)
+static rf_clip_bounds read_bounds(const rf_step *s)
 {
-    return (bounds){ read_bound(s, 1, "min", -INFINITY), read_bound(s, 2, "max", INFINITY) };
+    return (rf_clip_bounds){ read_bound(s, 1, "min", -INFINITY),
+                             read_bound(s, 2, "max", INFINITY) };
 }
 
 RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
 {
     float *y = p[0];
     const float *x = p[1];
-    const bounds b = *(const bounds *)user;
+    const rf_clip_bounds b = *(const rf_clip_bounds *)user;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
         y[i] = rf_clamp(x[i], b.low, b.high);
@@ -51,22 +48,33 @@ RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *us
 {
     float *dx = p[0];
     const float *dy = p[1], *y = p[2];
-    const bounds b = *(const bounds *)user;
+    const rf_clip_bounds b = *(const rf_clip_bounds *)user;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
         dx[i] = ((y[i] > b.low) & (y[i] < b.high)) ? dy[i] : 0.0f;
 }
 
+/* A function with versions for several instruction sets would be visible outside the library: these are not. */
+void rf_clip_row(float *const *p, int64_t n, const void *user)
+{
+    forward_row(p, n, user);
+}
+
+void rf_clip_backward_row(float *const *p, int64_t n, const void *user)
+{
+    backward_row(p, n, user);
+}
+
 static rf_status forward(rf_step *s)
 {
-    const bounds b = read_bounds(s);
-    return rf_unary_forward(s, forward_row, &b);
+    const rf_clip_bounds b = read_bounds(s);
+    return rf_unary_forward(s, rf_clip_row, &b);
 }
 
 static rf_status backward(rf_step *s)
 {
-    const bounds b = read_bounds(s);
-    return rf_unary_backward(s, backward_row, &b);
+    const rf_clip_bounds b = read_bounds(s);
+    return rf_unary_backward(s, rf_clip_backward_row, &b);
 }
 
 const rf_op rf_op_clip = {

@@ -99,7 +99,7 @@ static rf_qarray array_of(const rf_view *v, int64_t axis)
     return a;
 }
 
-static rf_qspec read_spec(const rf_node *n)
+rf_qspec rf_fakequant_spec(const rf_node *n, bool *gated_out)
 {
     rf_qspec spec = { .bitwidth = (int)rf_attr_int(n, "bitwidth", 8),
                       .symmetric = rf_attr_int(n, "symmetric", 0) != 0,
@@ -108,6 +108,7 @@ static rf_qspec read_spec(const rf_node *n)
     const rf_status st = read_grid(rf_attr_string(n, "grid", "learned"), &spec.grid);
     assert(st == RF_OK); /* infer checked it */
     (void)st;
+    *gated_out = spec.grid == RF_GRID_LEARNED && !rf_attr_int(n, "frozen", 0);
     return spec;
 }
 
@@ -118,8 +119,8 @@ static rf_status prepare(rf_step *s)
     void *state;
     RF_TRY(rf_step_new_state(s, sizeof(fake_quant) + grid_bytes, &state));
     fake_quant *q = state;
-    *q = (fake_quant){ .spec = read_spec(s->node), .array = array, .passes = passes(s->node) };
-    q->gated = q->spec.grid == RF_GRID_LEARNED && !rf_attr_int(s->node, "frozen", 0);
+    *q = (fake_quant){ .array = array, .passes = passes(s->node) };
+    q->spec = rf_fakequant_spec(s->node, &q->gated);
     q->scale = (float *)(q + 1);
     q->offset = (int32_t *)(q->scale + array.channels);
     return RF_OK;

@@ -41,6 +41,7 @@ typedef enum rf_mode {
 typedef struct rf_step {
     rf_context *ctx;
     const rf_node *node;
+    const rf_node *activation, *quantizer; /* also done by this step, behind `node`; mostly NULL */
     const rf_op *op;
     int64_t opset;
     rf_mode mode;
@@ -98,7 +99,7 @@ struct rf_op {
     unsigned
         backward_needs; /* RF_NEEDS_IN(i) | RF_NEEDS_OUT(i): forward tensors that backward reads */
     bool takes_codes;   /* reads in[0] as U8 codes (view.codes) without a Dequantize step */
-    bool in_place;      /* out[0] may be in[0]'s memory when both have the same order */
+    bool in_place; /* out[0] may be in[0]'s memory, of the same order, unless backward needs that */
     bool
         never_constant; /* not evaluated at planning although all inputs are constant (quantizers) */
     rf_status (*infer)(rf_inference *io);

@@ -3,6 +3,7 @@
 #define RF_OPS_PARAMS_H
 
 #include "ops/op.h"
+#include "quant/qparams.h"
 
 typedef struct rf_param {
     rf_value *value;
@@ -36,5 +37,7 @@ void rf_bn_step_batch(const rf_step *s, rf_bn_batch *out);
 #define RF_FAKEQUANT "FakeQuant"
 #define RF_DOMAIN "refold"
 bool rf_node_is_fakequant(const rf_node *n);
+/* Its grid; gated: the ends are kept in order at every call. Infer has checked the attributes. */
+rf_qspec rf_fakequant_spec(const rf_node *n, bool *gated_out);
 
 #endif

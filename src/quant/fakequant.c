@@ -143,10 +143,14 @@ RF_MULTIARCH static void store_u16(const float *q, int64_t n, uint16_t *dst)
         dst[i] = (uint16_t)(int32_t)q[i];
 }
 
-RF_MULTIARCH static void load_u8(const uint8_t *src, int64_t n, float *q)
+RF_MULTIARCH static void reals_of_u8(const piece *p, const uint8_t *restrict src,
+                                     float *restrict dst)
 {
-    for (int64_t i = 0; i < n; i++)
-        q[i] = (float)src[i];
+    const float scale = *p->scale, offset = (float)*p->offset;
+    for (int64_t i = 0; i < p->count && p->each; i++)
+        dst[i] = ((float)src[i] + (float)p->offset[i]) * p->scale[i];
+    for (int64_t i = 0; i < p->count && !p->each; i++)
+        dst[i] = ((float)src[i] + offset) * scale;
 }
 
 /* ----------------------------------------------------------------- walking the array --- */
@@ -177,7 +181,12 @@ static void run_span(const job *j, const rf_qarray *a, const spans *s, int64_t i
 static void run_job(const job *j, const rf_qarray *a, const float *scale, const int32_t *offset)
 {
     const spans s = spans_of(a);
-#pragma omp parallel for schedule(static) if (s.total >= PARALLEL_FROM)
+    if (s.total < PARALLEL_FROM) { /* a team of one costs more than a small array */
+        for (int64_t i = 0; i < s.count; i++)
+            run_span(j, a, &s, i, scale, offset);
+        return;
+    }
+#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < s.count; i++)
         run_span(j, a, &s, i, scale, offset);
 }
@@ -211,9 +220,7 @@ static void quantize_u16_piece(const job *j, const piece *p)
 
 static void dequantize_u8_piece(const job *j, const piece *p)
 {
-    float *dst = (float *)j->dst + p->begin;
-    load_u8((const uint8_t *)j->src + p->begin, p->count, dst);
-    reals_in_place(p, dst);
+    reals_of_u8(p, (const uint8_t *)j->src + p->begin, (float *)j->dst + p->begin);
 }
 
 void rf_fakequant_forward(const rf_qspec *spec, const rf_qarray *a, const float *scale,

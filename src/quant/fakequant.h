@@ -32,4 +32,18 @@ void rf_fakequant_backward(const rf_qspec *spec, const rf_qarray *a, const float
                            const float *max, const float *src, const float *diff_dst,
                            float *diff_src, float *diff_min, float *diff_max);
 
+/*
+ * The same of a per-tensor array piece by piece: gradients of pieces and their sums, which the caller adds up in an order
+ * of its own, and the gradients of the ends from the total. Not for bitwidth 32.
+ */
+typedef struct rf_range_sums {
+    double scale;   /* sum of g * d dst / d scale with the offset held */
+    double outside; /* sum of g over clamped elements; times scale: d dst / d offset */
+} rf_range_sums;
+rf_range_sums rf_fakequant_backward_piece(const rf_qspec *spec, float min, float max,
+                                          const float *src, const float *diff_dst, float *diff_src,
+                                          int64_t count);
+void rf_fakequant_range_gradient(const rf_qspec *spec, float min, float max,
+                                 const rf_range_sums *total, float *diff_min, float *diff_max);
+
 #endif

@@ -10,13 +10,11 @@
 #define PARTS                                                                                      \
     64 /* partial sums of a per-tensor array: fixed, so that threads do not change the result */
 #define CHANNEL_BLOCK 64 /* channels that one thread sums at a time when they are the last axis */
+#define LANES 8          /* of a sum, added at the end */
+#define TERMS 512        /* of a sum that are computed before they are added; whole lanes */
 #define PARALLEL_FROM 32768 /* elements; below, threads cost more than they bring */
 
-/* The two sums that every gradient of a range is made of. */
-typedef struct sums {
-    double scale;   /* sum of g * d dst / d scale with the offset held */
-    double outside; /* sum of g over clamped elements; times scale: d dst / d offset */
-} sums;
+typedef rf_range_sums sums;
 
 /* Contiguous elements on one grid. */
 typedef struct row {
@@ -31,11 +29,10 @@ static inline float scale_term(float x, float g, float scale, float offset, floa
 {
     const float real = x / scale;
     const float r = rintf(real) - offset;
-    const bool inside = r >= 0.0f && r <= steps;
     float q = 0.0f > r ? 0.0f : r;
     q = steps < q ? steps : q;
-    *inside_out = inside;
-    return (q + offset - (inside ? real : 0.0f)) * g;
+    *inside_out = q == r; /* not where r is NaN */
+    return (q + offset - (q == r ? real : 0.0f)) * g;
 }
 
 RF_MULTIARCH static sums row_sums(const row *w)
@@ -63,22 +60,55 @@ RF_MULTIARCH static void row_mask(const row *w)
     }
 }
 
-/* Both at once: the division is what costs. */
-RF_MULTIARCH static sums row_sums_and_mask(const row *w)
+/* What one element adds to the two sums, and its gradient; diff_src may be diff_dst. */
+RF_MULTIARCH static void terms_and_mask(const row *w, int64_t begin, int64_t count,
+                                        float *restrict by_scale, float *restrict outside)
 {
     const float scale = w->scale, offset = w->offset, steps = w->steps;
-    const float *src = w->src, *diff_dst = w->diff_dst;
-    float *diff_src = w->diff_src;
-    double by_scale = 0.0, outside = 0.0;
-#pragma omp simd reduction(+ : by_scale, outside)
-    for (int64_t i = 0; i < w->count; i++) {
+    const float *src = w->src + begin, *diff_dst = w->diff_dst + begin;
+    float *diff_src = w->diff_src + begin;
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++) {
         bool inside;
         const float g = diff_dst[i];
-        by_scale += (double)scale_term(src[i], g, scale, offset, steps, &inside);
-        outside += (double)(inside ? 0.0f : g);
+        by_scale[i] = scale_term(src[i], g, scale, offset, steps, &inside);
+        outside[i] = inside ? 0.0f : g;
         diff_src[i] = inside ? g : 0.0f;
     }
-    return (sums){ by_scale, outside };
+}
+
+/* Several lanes: an addition does not wait for the one before it. */
+RF_MULTIARCH static void add_lanes(const float *restrict terms, int64_t count,
+                                   double *restrict lanes)
+{
+    for (int64_t i = 0; i < count; i += LANES)
+        for (int j = 0; j < LANES; j++)
+            lanes[j] += (double)terms[i + j];
+}
+
+static double lanes_total(const double *lanes)
+{
+    double total = 0.0;
+    for (int j = 0; j < LANES; j++)
+        total += lanes[j];
+    return total;
+}
+
+/* Both at once: the division is what costs. */
+static sums row_sums_and_mask(const row *w)
+{
+    double by_scale[LANES] = { 0.0 }, outside[LANES] = { 0.0 };
+    float terms[2][TERMS];
+    for (int64_t begin = 0; begin < w->count; begin += TERMS) {
+        const int64_t count = w->count - begin < TERMS ? w->count - begin : TERMS;
+        int64_t filled = count;
+        terms_and_mask(w, begin, count, terms[0], terms[1]);
+        for (; filled % LANES; filled++)
+            terms[0][filled] = terms[1][filled] = 0.0f;
+        add_lanes(terms[0], filled, by_scale);
+        add_lanes(terms[1], filled, outside);
+    }
+    return (sums){ lanes_total(by_scale), lanes_total(outside) };
 }
 
 static sums row_backward(const row *w, bool want_sums)
@@ -225,6 +255,14 @@ static void clear_range_gradient(const backward *b)
 }
 
 /* Static ranges are not learned, and their mask is on real values: min <= x <= max. */
+RF_MULTIARCH static void mask_reals(float min, float max, const float *src, const float *diff_dst,
+                                    float *diff_src, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        diff_src[i] = src[i] >= min && src[i] <= max ? diff_dst[i] : 0.0f;
+}
+
 static void backward_static(const backward *b)
 {
     const rf_qarray *a = b->a;
@@ -234,9 +272,9 @@ static void backward_static(const backward *b)
     const int64_t rows = a->outer * a->channels;
 #pragma omp parallel for schedule(static) if (rows * a->inner >= PARALLEL_FROM)
     for (int64_t k = 0; k < rows; k++) {
-        const float min = b->min[k % a->channels], max = b->max[k % a->channels];
-        for (int64_t i = k * a->inner; i < (k + 1) * a->inner; i++)
-            b->diff_src[i] = b->src[i] >= min && b->src[i] <= max ? b->diff_dst[i] : 0.0f;
+        const int64_t at = k * a->inner, channel = k % a->channels;
+        mask_reals(b->min[channel], b->max[channel], b->src + at, b->diff_dst + at,
+                   b->diff_src + at, a->inner);
     }
 }
 
@@ -272,4 +310,34 @@ void rf_fakequant_backward(const rf_qspec *spec, const rf_qarray *a, const float
         for (int64_t c = 0; c < a->channels; c++)
             backward_one_channel(&b, c);
     }
+}
+
+/* -------------------------------------------------------------------- piece by piece --- */
+
+rf_range_sums rf_fakequant_backward_piece(const rf_qspec *spec, float min, float max,
+                                          const float *src, const float *diff_dst, float *diff_src,
+                                          int64_t count)
+{
+    row w = { src, diff_dst, diff_src, count, 0.0f, 0.0f, (float)rf_qspec_steps(spec) };
+    int32_t offset;
+    assert(spec->bitwidth < 32);
+    if (spec->grid == RF_GRID_STATIC) {
+        mask_reals(min, max, src, diff_dst, diff_src, count);
+        return (rf_range_sums){ 0.0, 0.0 };
+    }
+    rf_scale_offset(spec, min, max, &w.scale, &offset);
+    w.offset = (float)offset;
+    return row_sums_and_mask(&w);
+}
+
+void rf_fakequant_range_gradient(const rf_qspec *spec, float min, float max,
+                                 const rf_range_sums *total, float *diff_min, float *diff_max)
+{
+    float scale;
+    int32_t offset;
+    *diff_min = *diff_max = 0.0f;
+    if (spec->grid == RF_GRID_STATIC)
+        return;
+    rf_scale_offset(spec, min, max, &scale, &offset);
+    range_gradient(spec, min, max, scale, total, diff_min, diff_max);
 }

@@ -107,6 +107,69 @@ static void normalizing_and_its_gradient_match_for_every_width(void **state)
     }
 }
 
+static void double_block(const void *user, int part, int64_t at, int64_t count, float *y)
+{
+    float *copy = *(float *const *)user;
+    (void)part;
+    for (int64_t i = 0; i < count; i++) {
+        y[i] *= 2.0f;
+        copy[at + i] = y[i];
+    }
+}
+
+/* Elements of every part add up to the array, and pass as its gradient times y. */
+static void multiply_block(const void *user, int part, int64_t at, int64_t count, float *y,
+                           float *g)
+{
+    const float *diff = *(float *const *)user;
+    (void)part;
+    for (int64_t i = 0; i < count; i++)
+        g[i] = y[i] * diff[at + i];
+}
+
+static void check_blocks(int64_t rows, int64_t c)
+{
+    const int64_t n = rows * c;
+    float *x = ref_random(n, 1), *g = ref_random(n, 2), *k = ref_random(2 * c, 4);
+    float *y = ref_random(n, 3), *seen = ref_random(n, 5), *kept = ref_random(n, 6);
+    double *sums = calloc((size_t)(5 * c), sizeof *sums), *mean = sums + 4 * c;
+    void *scratch = malloc(rf_bn_scratch(c));
+    const rf_bn_blocks b = {
+        .x = x, .rows = rows, .c = c, .scale = k, .shift = k + c, .mean = mean
+    };
+    for (int64_t j = 0; j < c; j++)
+        mean[j] = 0.1 * (double)(j % 7);
+    rf_bn_normalize(x, rows, c, k, k + c, y);
+    rf_bn_normalize_blocks(x, rows, c, k, k + c, NULL, double_block, &seen);
+    rf_bn_normalize_blocks(x, rows, c, k, k + c, kept, double_block, &seen);
+    for (int64_t j = 0; j < n; j++)
+        assert_true(seen[j] == 2.0f * y[j] && kept[j] == seen[j]);
+
+    rf_bn_backward_sums_blocks(&b, multiply_block, &g, kept, sums, sums + c, scratch);
+    for (int64_t j = 0; j < n; j++)
+        assert_true(kept[j] == y[j] * g[j]);
+    rf_bn_backward_sums(x, kept, rows, c, mean, sums + 2 * c, sums + 3 * c, scratch);
+    assert_memory_equal(sums, sums + 2 * c, 2 * (size_t)c * sizeof *sums);
+    rf_bn_backward_sums_blocks(&b, multiply_block, &g, NULL, sums, sums + c, scratch);
+    assert_memory_equal(sums, sums + 2 * c, 2 * (size_t)c * sizeof *sums);
+
+    float *const all[] = { x, g, k, y, seen, kept };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+    free(sums);
+    free(scratch);
+}
+
+/* To the bit: a row wider than a block is taken in pieces. */
+static void blocks_give_what_whole_arrays_give(void **state)
+{
+    (void)state;
+    for (int i = 0; i < SIZES; i++)
+        check_blocks(sizes[i][0], sizes[i][1]);
+    check_blocks(40, 2049);
+    check_blocks(3, 5000);
+}
+
 static void sums_are_the_same_bits_for_any_number_of_threads(void **state)
 {
     (void)state;
@@ -138,6 +201,7 @@ int main(void)
         cmocka_unit_test(parts_cover_all_rows_once),
         cmocka_unit_test(sums_match_for_every_width),
         cmocka_unit_test(normalizing_and_its_gradient_match_for_every_width),
+        cmocka_unit_test(blocks_give_what_whole_arrays_give),
         cmocka_unit_test(sums_are_the_same_bits_for_any_number_of_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

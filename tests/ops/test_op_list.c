@@ -27,21 +27,6 @@ static void every_operator_can_infer_and_run(void **state)
     }
 }
 
-/*
- * What was overwritten cannot be kept for backward. Quantizers are exempt: the planner keeps their
- * input apart.
- */
-static void operators_that_run_in_place_do_not_need_their_input_again(void **state)
-{
-    int count;
-    const rf_op *const *ops = rf_op_list(&count);
-    (void)state;
-    for (int i = 0; i < count; i++)
-        if (ops[i]->in_place && ops[i]->backward && (ops[i]->backward_needs & RF_NEEDS_IN(0)) &&
-            strcmp(ops[i]->onnx_name, "FakeQuant") != 0)
-            fail_msg("'%s' runs in place but needs input 0 in backward", ops[i]->onnx_name);
-}
-
 static void onnx_has_two_names_for_its_domain(void **state)
 {
     (void)state;
@@ -57,7 +42,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators_are_ordered_by_name_and_found_by_it),
         cmocka_unit_test(every_operator_can_infer_and_run),
-        cmocka_unit_test(operators_that_run_in_place_do_not_need_their_input_again),
         cmocka_unit_test(onnx_has_two_names_for_its_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
