@@ -332,7 +332,8 @@ typedef struct rf_sim_options {
     const char *
         config; /* path of an AIMET quantsim config JSON, or "per-channel", "default"; NULL: per-channel */
     const char
-        *compat; /* NULL, or "aimet": its behaviour where ours improves on it (docs/NUMERICS.md) */
+        *compat; /* NULL; "aimet": its behaviour where ours improves on it; "aimet-v2": the arithmetic of its second
+                    generation as well (docs/NUMERICS.md, section 8) */
 } rf_sim_options;
 #define RF_SIM_OPTIONS_INIT                                                                        \
     {                                                                                              \

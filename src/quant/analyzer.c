@@ -16,27 +16,54 @@ static const rf_analyzer_kind *const kinds[] = {
     [RF_SCHEME_MSE] = &rf_analyzer_mse,
 };
 
-rf_status rf_analyzer_new(rf_context *ctx, rf_scheme scheme, double percentile, rf_analyzer **out)
+static const rf_analyzer_kind *const v2_kinds[] = {
+    [RF_SCHEME_TF] = &rf_analyzer_v2_min_max,
+    [RF_SCHEME_TF_ENHANCED] = &rf_analyzer_v2_sqnr,
+    [RF_SCHEME_PERCENTILE] = &rf_analyzer_v2_percentile,
+    [RF_SCHEME_MSE] = NULL,
+};
+
+static rf_status new_histograms(rf_analyzer *a)
 {
-    if (scheme == RF_SCHEME_PERCENTILE && !(percentile >= 90.0 && percentile <= 100.0))
+    if (a->kind->needs_histogram)
+        RF_NEW_ARRAY(a->ctx, a->histogram, 1);
+    if (a->kind->needs_wide_histogram)
+        RF_NEW_ARRAY(a->ctx, a->wide, 1);
+    return RF_OK;
+}
+
+static rf_status new_of_kind(rf_context *ctx, const rf_analyzer_kind *kind, double percentile,
+                             rf_analyzer **out)
+{
+    if (kind->scheme == RF_SCHEME_PERCENTILE && !(percentile >= 90.0 && percentile <= 100.0))
         return rf_fail(ctx, RF_EARG, "percentile %g: expected a number from 90 to 100", percentile);
     rf_analyzer *a = rf_calloc(ctx, 1, sizeof *a);
     if (!a)
         return RF_ENOMEM;
     a->ctx = ctx;
-    a->kind = kinds[scheme];
+    a->kind = kind;
     a->percentile = percentile;
     a->min = DBL_MAX;
     a->max = -DBL_MAX;
-    if (a->kind->needs_histogram) {
-        a->histogram = rf_calloc(ctx, 1, sizeof *a->histogram);
-        if (!a->histogram) {
-            rf_free(ctx, a);
-            return RF_ENOMEM;
-        }
-    }
-    *out = a;
-    return RF_OK;
+    const rf_status st = new_histograms(a);
+    if (st == RF_OK)
+        *out = a;
+    else
+        rf_analyzer_free(a);
+    return st;
+}
+
+rf_status rf_analyzer_new(rf_context *ctx, rf_scheme scheme, double percentile, rf_analyzer **out)
+{
+    return new_of_kind(ctx, kinds[scheme], percentile, out);
+}
+
+rf_status rf_analyzer_new_v2(rf_context *ctx, rf_scheme scheme, double percentile,
+                             rf_analyzer **out)
+{
+    if (!v2_kinds[scheme])
+        return rf_fail(ctx, RF_EARG, "AIMET v2 has no scheme mse; use tf, tf-enhanced, percentile");
+    return new_of_kind(ctx, v2_kinds[scheme], percentile, out);
 }
 
 void rf_analyzer_free(rf_analyzer *a)
@@ -44,6 +71,7 @@ void rf_analyzer_free(rf_analyzer *a)
     if (!a)
         return;
     rf_free(a->ctx, a->histogram);
+    rf_free(a->ctx, a->wide);
     rf_free(a->ctx, a);
 }
 
@@ -110,6 +138,8 @@ void rf_analyzer_update(rf_analyzer *a, const float *values, int64_t count, int6
     gather(a, values, count, stride);
     if (a->histogram)
         rf_histogram_update(a->histogram, values, count, stride);
+    if (a->wide)
+        rf_wide_histogram_update(a->wide, values, count, stride);
 }
 
 bool rf_analyzer_has_data(const rf_analyzer *a)

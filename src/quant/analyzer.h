@@ -18,6 +18,9 @@ typedef struct rf_analyzer rf_analyzer;
 
 /* percentile: 90..100, read by RF_SCHEME_PERCENTILE only. */
 rf_status rf_analyzer_new(rf_context *ctx, rf_scheme scheme, double percentile, rf_analyzer **out);
+/* AIMET v2's analyzer of that name; RF_EARG for mse, which it has not. */
+rf_status rf_analyzer_new_v2(rf_context *ctx, rf_scheme scheme, double percentile,
+                             rf_analyzer **out);
 void rf_analyzer_free(rf_analyzer *analyzer);
 /* One batch of values (each batch weighs the same in the histogram schemes). `stride` in elements. */
 void rf_analyzer_update(rf_analyzer *analyzer, const float *values, int64_t count, int64_t stride);

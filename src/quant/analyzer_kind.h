@@ -4,6 +4,7 @@
 
 #include "quant/analyzer.h"
 #include "quant/histogram.h"
+#include "quant/wide_histogram.h"
 
 struct rf_analyzer {
     rf_context *ctx;
@@ -12,16 +13,17 @@ struct rf_analyzer {
     int64_t seen, finite, nans; /* values */
     double min, max;            /* of finite values */
     rf_histogram *histogram;    /* NULL where the scheme needs none */
+    rf_wide_histogram *wide;    /* the same */
 };
 
 typedef struct rf_analyzer_kind {
     rf_scheme scheme;
-    bool needs_histogram;
+    bool needs_histogram, needs_wide_histogram;
     rf_encoding (*conclude)(const rf_analyzer *analyzer, const rf_qspec *spec);
 } rf_analyzer_kind;
 
 extern const rf_analyzer_kind rf_analyzer_tf, rf_analyzer_tf_enhanced, rf_analyzer_percentile,
-    rf_analyzer_mse;
+    rf_analyzer_mse, rf_analyzer_v2_min_max, rf_analyzer_v2_percentile, rf_analyzer_v2_sqnr;
 
 /* A tensor that held nothing but zeros under a histogram scheme: -1..1. `steps` differs between the schemes. */
 rf_encoding rf_encoding_of_zeros(int64_t steps);

@@ -1,6 +1,7 @@
 /*
  * Calibration: weights from their values, then activations from the data, as AIMET v1 does it: float activations of a
- * network whose weights are quantized. On failure every quantizer is as it was before.
+ * network whose weights are quantized; v2 does the same with its own analyzers. On failure every quantizer is as it was
+ * before.
  */
 #include <math.h>
 #include <string.h>
@@ -39,6 +40,12 @@ static rf_node *quantizer(const calibration *c, size_t i)
 static bool is_frozen(const rf_node *n)
 {
     return rf_attr_int(n, "frozen", 0) != 0;
+}
+
+static rf_status new_analyzer(const calibration *c, double percentile, rf_analyzer **out)
+{
+    return c->sim->compat_v2 ? rf_analyzer_new_v2(c->ctx, c->sim->scheme, percentile, out)
+                             : rf_analyzer_new(c->ctx, c->sim->scheme, percentile, out);
 }
 
 /* ------------------------------------------------------------------------ way back --- */
@@ -107,7 +114,7 @@ static rf_status analyze_slice(const calibration *c, const rf_node *n, const sli
     const float *values = rf_tensor_f32(rf_quantizer_tensor(n)->constant);
     rf_analyzer *a = NULL;
     /* Parameters keep all their values under the percentile scheme. */
-    RF_TRY(rf_analyzer_new(c->ctx, c->sim->scheme, /*percentile=*/100.0, &a));
+    RF_TRY(new_analyzer(c, /*percentile=*/100.0, &a));
     for (int64_t o = 0; o < s->outer; o++)
         memcpy(gathered + o * s->inner, values + (o * s->count + channel) * s->inner,
                (size_t)s->inner * sizeof *values);
@@ -160,7 +167,7 @@ static rf_status new_analyzers(calibration *c)
     for (size_t i = 0; i < c->sim->quantizers.count; i++) {
         const rf_node *n = quantizer(c, i);
         if (!rf_quantizer_is_param(n) && !is_frozen(n))
-            RF_TRY(rf_analyzer_new(c->ctx, c->sim->scheme, c->sim->percentile, &c->analyzers[i]));
+            RF_TRY(new_analyzer(c, c->sim->percentile, &c->analyzers[i]));
     }
     return RF_OK;
 }

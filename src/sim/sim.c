@@ -36,13 +36,17 @@ static rf_status read_options(rf_sim *sim, const rf_sim_options *o)
 {
     RF_TRY(check_bits(sim->ctx, "parameters", o->param_bw));
     RF_TRY(check_bits(sim->ctx, "activations", o->output_bw));
-    if (o->compat && strcmp(o->compat, "aimet") != 0)
-        return rf_fail(sim->ctx, RF_EARG, "compat '%s' is not known; expected aimet", o->compat);
+    if (o->compat && strcmp(o->compat, "aimet") != 0 && strcmp(o->compat, "aimet-v2") != 0)
+        return rf_fail(sim->ctx, RF_EARG, "compat '%s' is not known; expected aimet or aimet-v2",
+                       o->compat);
     RF_TRY(rf_scheme_parse(sim->ctx, o->scheme, &sim->scheme, &sim->percentile, &sim->learned));
     sim->param_bw = o->param_bw ? o->param_bw : 8;
     sim->output_bw = o->output_bw ? o->output_bw : 8;
-    sim->grid = sim->learned ? RF_GRID_LEARNED : RF_GRID_STATIC;
     sim->compat_aimet = o->compat != NULL;
+    sim->compat_v2 = o->compat && strcmp(o->compat, "aimet-v2") == 0;
+    sim->grid = sim->compat_v2 ? RF_GRID_V2 : sim->learned ? RF_GRID_LEARNED : RF_GRID_STATIC;
+    if (sim->compat_v2 && sim->scheme == RF_SCHEME_MSE)
+        return rf_fail(sim->ctx, RF_EARG, "AIMET v2 has no scheme mse (compat aimet-v2)");
     sim->config_name = rf_arena_strdup(&sim->graph->arena, o->config ? o->config : "per-channel");
     return sim->config_name ? RF_OK : RF_ENOMEM;
 }
@@ -69,13 +73,27 @@ rf_status rf_sim_take_graph(rf_graph *graph, const rf_sim_options *options, rf_s
     return RF_OK;
 }
 
+/* AIMET v2 knows neither: it stops at such a configuration, and so do we. */
+static rf_status check_symmetry(const rf_sim *sim, const rf_config *config)
+{
+    const bool strict = config->strict_symmetric == RF_FLAG_TRUE;
+    if (!sim->compat_v2 || !(strict || config->unsigned_symmetric == RF_FLAG_TRUE))
+        return RF_OK;
+    return rf_fail(sim->ctx, RF_EMODEL,
+                   "quantsim configuration '%s': defaults.%s: expected \"False\" with compat "
+                   "aimet-v2, which does not have it",
+                   sim->config_name, strict ? "strict_symmetric" : "unsigned_symmetric");
+}
+
 static rf_status place_all(rf_sim *sim)
 {
     rf_config config;
     if (!sim->compat_aimet)
         RF_TRY(rf_sim_flip_negative_gamma(sim));
     RF_TRY(rf_config_load(sim->ctx, sim->config_name, &config));
-    const rf_status st = rf_sim_place(sim, &config);
+    rf_status st = check_symmetry(sim, &config);
+    if (st == RF_OK)
+        st = rf_sim_place(sim, &config);
     rf_config_release(&config);
     return st;
 }

@@ -53,12 +53,17 @@ static json_t *negative_gamma_json(const rf_graph *g)
     return object;
 }
 
+static const char *compat_name(const rf_sim *sim)
+{
+    return sim->compat_v2 ? "aimet-v2" : sim->compat_aimet ? "aimet" : NULL;
+}
+
 static json_t *options_json(const rf_sim *sim)
 {
     char scheme[RF_SCHEME_TEXT];
     return json_pack("{s:i, s:i, s:s, s:s, s:s?}", "param_bw", sim->param_bw, "output_bw",
                      sim->output_bw, "scheme", rf_scheme_text(sim, scheme), "config",
-                     sim->config_name, "compat", sim->compat_aimet ? "aimet" : NULL);
+                     sim->config_name, "compat", compat_name(sim));
 }
 
 static rf_status document(const rf_sim *sim, json_t **out)

@@ -178,8 +178,8 @@ static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
                                    .smoothing = t->o.label_smoothing };
     rf_loss_sums sums = { 0 };
 
-    /* Static schemes take the ranges of weights from the weights, at every step; AIMET v1 does. */
-    if (t->sim && !t->sim->learned)
+    /* Static schemes take the ranges of weights from the weights, at every step; AIMET v1 does, its v2 does not. */
+    if (t->sim && !t->sim->learned && !t->sim->compat_v2)
         RF_TRY(rf_sim_calibrate_params(t->sim));
     if (!rf_plan_diff_output(plan, 0)->data)
         return rf_fail(t->ctx, RF_EUNSUPPORTED,
@@ -352,7 +352,7 @@ static rf_status settle(rf_sim *sim)
 {
     if (!sim->compat_aimet)
         RF_TRY(rf_sim_flip_negative_gamma(sim));
-    return sim->learned ? RF_OK : rf_sim_calibrate_params(sim);
+    return sim->learned || sim->compat_v2 ? RF_OK : rf_sim_calibrate_params(sim);
 }
 
 rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_options *options,

@@ -143,6 +143,7 @@ static void a_written_file_gives_the_same_simulation_bit_for_bit(void **state)
         { .param_bw = 4 },
         { .param_bw = 8, .scheme = "tf-enhanced-init", .compat = "aimet" },
         { .param_bw = 4, .scheme = "tf-enhanced" },
+        { .param_bw = 4, .scheme = "tf-enhanced-init", .compat = "aimet-v2" },
         { .param_bw = 16, .output_bw = 16, .config = "default" },
         { .scheme = "mse", .param_bw = 2, .output_bw = 6, .config = "default" },
     };

@@ -120,6 +120,11 @@ rf_dataset *golden_dataset(golden *g, const char *samples, const char *labels)
     return dataset;
 }
 
+bool golden_is_v2(const golden *g)
+{
+    return g->life && strncmp(g->life, "v2", 2) == 0;
+}
+
 static const char *scheme_of(const golden *g)
 {
     const bool enhanced = strcmp(json_string_value(json_object_get(g->info, "scheme")), "tf") != 0;
@@ -137,7 +142,7 @@ rf_sim *golden_sim(golden *g)
         .output_bw = (int)json_integer_value(json_object_get(g->info, "output_bw")),
         .scheme = scheme_of(g),
         .config = g->config,
-        .compat = "aimet",
+        .compat = golden_is_v2(g) ? "aimet-v2" : "aimet",
     };
     CHECK_OK(g->ctx, rf_sim_new(g->graph, &options, &sim));
     return sim;
@@ -164,7 +169,8 @@ rf_tensor *golden_logits(const golden *g, const rf_graph *graph)
 
 const char *golden_tensor_name(const golden *g, const char *quantizer)
 {
-    json_t *names = json_object_get(json_object_get(g->map, "quantizer_to_onnx_tensor"), "v1");
+    json_t *names = json_object_get(json_object_get(g->map, "quantizer_to_onnx_tensor"),
+                                    golden_is_v2(g) ? "v2" : "v1");
     const char *name = json_string_value(json_object_get(names, quantizer));
     if (!name)
         fail_msg("%s/map.json has no quantizer '%s'", g->model, quantizer);

@@ -43,7 +43,10 @@ rf_tensor *golden_array(const golden *g, const char *name);
 /* A data set of the samples of an array, batches of 16 in order; labels NULL or the name of the labels' array. */
 rf_dataset *golden_dataset(golden *g, const char *samples, const char *labels);
 
-/* The simulation of this life, with compat "aimet"; built, and calibrated on the calibration batches. */
+/* A life of AIMET's second generation. */
+bool golden_is_v2(const golden *g);
+
+/* The simulation of this life, with compat "aimet" or "aimet-v2"; built, and calibrated on the calibration batches. */
 rf_sim *golden_sim(golden *g);
 rf_sim *golden_calibrated_sim(golden *g);
 

@@ -128,18 +128,33 @@ static void gradients_equal_aimets(void **state)
     }
 }
 
+static void gradients_of_both_ends_equal_those_of_aimet_v2(void **state)
+{
+    (void)state;
+    static const char *const lives[] = { "v2_tf_w8a8", "v2_tf_w4a8", "v2_tf_enhanced_w8a8",
+                                         "v2_tf_enhanced_w4a8" };
+    for (size_t m = 0; m < sizeof golden_models / sizeof *golden_models; m++) {
+        for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
+            check_life(golden_models[m], lives[i]);
+    }
+}
+
 static void gradients_of_per_tensor_ranges_equal_aimets(void **state)
 {
     (void)state;
     check_life("conv_bn_relu_x2_gemm", "v1_tf_w8a8_pertensor");
     check_life("linear_bn1d", "v1_tf_w8a8_pertensor");
     check_life("convtranspose_bn", "v1_tf_w8a8_pertensor");
+    check_life("conv_bn_relu_x2_gemm", "v2_tf_w8a8_pertensor");
+    check_life("linear_bn1d", "v2_tf_w8a8_pertensor");
+    check_life("convtranspose_bn", "v2_tf_w8a8_pertensor");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_equal_aimets),
+        cmocka_unit_test(gradients_of_both_ends_equal_those_of_aimet_v2),
         cmocka_unit_test(gradients_of_per_tensor_ranges_equal_aimets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,7 +50,8 @@ static void check_same(rf_sim *a, rf_sim *b)
     assert_int_equal(a->output_bw, b->output_bw);
     assert_true(a->scheme == b->scheme && a->percentile == b->percentile &&
                 a->learned == b->learned);
-    assert_true(a->grid == b->grid && a->compat_aimet == b->compat_aimet);
+    assert_true(a->grid == b->grid && a->compat_aimet == b->compat_aimet &&
+                a->compat_v2 == b->compat_v2);
     assert_string_equal(a->config_name, b->config_name);
     assert_int_equal(a->quantizers.count, b->quantizers.count);
     for (int i = 0; i < rf_sim_quantizer_count(a); i++) {
@@ -75,7 +76,8 @@ static void a_simulation_reads_back_bit_for_bit(void **state)
         { .param_bw = 4 },
         { .scheme = "percentile:99.99", .output_bw = 6 },
         { .scheme = "mse", .compat = "aimet", .config = "default" },
-        { .scheme = "tf-enhanced-init", .param_bw = 2, .output_bw = 32 }
+        { .scheme = "tf-enhanced-init", .param_bw = 2, .output_bw = 32 },
+        { .compat = "aimet-v2", .param_bw = 4 },
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char path[512];
