@@ -58,27 +58,28 @@ static bool has_zero(const rf_view *v)
     return false;
 }
 
-static rf_status integer_forward(rf_step *s, const rf_binary *op)
+static rf_status integer_forward(rf_step *s, const rf_binary *rule)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
-    const integers user = { op->integer, s->out[0].dtype };
+    const integers user = { rule->integer, s->out[0].dtype };
     rf_loop loop;
-    if (!op->integer)
+    if (!rule->integer)
         return rf_step_fail(s, RF_EUNSUPPORTED, "inputs are %s; refold computes it in float32",
                             rf_dtype_name(s->out[0].dtype));
-    if (op->divides && has_zero(&s->in[1]))
+    if (rule->divides && has_zero(&s->in[1]))
         return rf_step_fail(s, RF_EMODEL, "integer division by 0");
     rf_loop_init(&loop, views, 3);
     rf_loop_run(&loop, integer_row, &user);
     return RF_OK;
 }
 
-rf_status rf_binary_forward(rf_step *s, const rf_binary *op)
+rf_status rf_binary_forward(rf_step *s)
 {
+    const rf_binary *rule = s->op->rule;
     const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
     if (s->out[0].dtype != RF_DTYPE_F32)
-        return integer_forward(s, op);
-    rf_rows(views, 3, op->forward, NULL);
+        return integer_forward(s, rule);
+    rf_rows(views, 3, rule->forward, NULL);
     return RF_OK;
 }
 
@@ -110,9 +111,10 @@ static void input_backward(rf_step *s, int i, rf_row_fn fn)
         rf_sum_to(&whole, dst);
 }
 
-rf_status rf_binary_backward(rf_step *s, const rf_binary *op)
+rf_status rf_binary_backward(rf_step *s)
 {
-    input_backward(s, 0, op->diff_a);
-    input_backward(s, 1, op->diff_b);
+    const rf_binary *rule = s->op->rule;
+    input_backward(s, 0, rule->diff_a);
+    input_backward(s, 1, rule->diff_b);
     return RF_OK;
 }

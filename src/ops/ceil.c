@@ -13,10 +13,7 @@ RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *use
         y[i] = ceilf(x[i]);
 }
 
-static rf_status forward(rf_step *s)
-{
-    return rf_unary_forward(s, forward_row, NULL);
-}
+static const rf_unary_rule rule = { .forward = forward_row };
 
 const rf_op rf_op_ceil = {
     .onnx_name = "Ceil",
@@ -29,6 +26,7 @@ const rf_op rf_op_ceil = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .in_place = true,
+    .rule = &rule,
     .infer = rf_unary_infer,
-    .forward = forward,
+    .forward = rf_unary_rule_forward,
 };

@@ -3,11 +3,6 @@
 #include "ops/element.h"
 #include "ops/strided.h"
 
-typedef struct comparison {
-    rf_compare_fn holds;
-    rf_dtype dtype;
-} comparison;
-
 rf_status rf_compare_infer(rf_inference *io)
 {
     rf_shape dst;
@@ -18,36 +13,35 @@ rf_status rf_compare_infer(rf_inference *io)
     return rf_infer_set(io, 0, RF_DTYPE_BOOL, &dst);
 }
 
-static int sign_of_f64(double a, double b)
+static bool holds_f64(const rf_comparison *c, double a, double b)
 {
-    return a < b ? -1 : a > b ? 1 : a == b ? 0 : 2;
+    return (c->less && a < b) || (c->equal && a == b) || (c->greater && a > b);
 }
 
-static int sign_of_i64(int64_t a, int64_t b)
+static bool holds_i64(const rf_comparison *c, int64_t a, int64_t b)
 {
-    return (a > b) - (a < b);
+    return (c->less && a < b) || (c->equal && a == b) || (c->greater && a > b);
 }
 
 static void compare_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
 {
-    const comparison *c = user;
+    const rf_step *s = user;
+    const rf_dtype dtype = s->in[0].dtype;
     for (int64_t i = 0; i < n; i++) {
         const int64_t a = i * strides[1], b = i * strides[2];
-        const int sign = rf_dtype_is_float(c->dtype)
-                             ? sign_of_f64(rf_element_f64(c->dtype, data[1], a),
-                                           rf_element_f64(c->dtype, data[2], b))
-                             : sign_of_i64(rf_element_i64(c->dtype, data[1], a),
-                                           rf_element_i64(c->dtype, data[2], b));
-        data[0][i * strides[0]] = c->holds(sign);
+        data[0][i * strides[0]] = rf_dtype_is_float(dtype)
+                                      ? holds_f64(s->op->rule, rf_element_f64(dtype, data[1], a),
+                                                  rf_element_f64(dtype, data[2], b))
+                                      : holds_i64(s->op->rule, rf_element_i64(dtype, data[1], a),
+                                                  rf_element_i64(dtype, data[2], b));
     }
 }
 
-rf_status rf_compare_forward(rf_step *s, rf_compare_fn holds)
+rf_status rf_compare_forward(rf_step *s)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
-    const comparison user = { holds, s->in[0].dtype };
     rf_loop loop;
     rf_loop_init(&loop, views, 3);
-    rf_loop_run(&loop, compare_row, &user);
+    rf_loop_run(&loop, compare_row, s);
     return RF_OK;
 }

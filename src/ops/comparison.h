@@ -4,10 +4,12 @@
 
 #include "ops/op_util.h"
 
-/* `sign` is that of a - b; 2 where one is NaN. */
-typedef bool (*rf_compare_fn)(int sign);
+/* The operator's rule: where y is true. Nowhere at a NaN. */
+typedef struct rf_comparison {
+    bool less, equal, greater;
+} rf_comparison;
 
 rf_status rf_compare_infer(rf_inference *io);
-rf_status rf_compare_forward(rf_step *s, rf_compare_fn holds);
+rf_status rf_compare_forward(rf_step *s);
 
 #endif

@@ -36,21 +36,11 @@ static int64_t integer(int64_t a, int64_t b)
     return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b; /* the smallest integer has no negative */
 }
 
-static const rf_binary op = { .forward = forward_row,
-                              .diff_a = diff_a_row,
-                              .diff_b = diff_b_row,
-                              .integer = integer,
-                              .divides = true };
-
-static rf_status forward(rf_step *s)
-{
-    return rf_binary_forward(s, &op);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_binary_backward(s, &op);
-}
+static const rf_binary rule = { .forward = forward_row,
+                                .diff_a = diff_a_row,
+                                .diff_b = diff_b_row,
+                                .integer = integer,
+                                .divides = true };
 
 const rf_op rf_op_div = {
     .onnx_name = "Div",
@@ -63,8 +53,9 @@ const rf_op rf_op_div = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .rule = &rule,
     .infer = rf_binary_infer,
     .prepare = rf_binary_prepare,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_binary_forward,
+    .backward = rf_binary_backward,
 };

@@ -70,6 +70,14 @@ rf_status rf_unary_infer(rf_inference *io)
     return rf_infer_same(io);
 }
 
+rf_status rf_unary_infer_rising(rf_inference *io)
+{
+    if (rf_attr_float(io->node, "alpha", 0.0f) < 0.0f)
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "alpha is negative: its gradient cannot be told from the output");
+    return rf_unary_infer(io);
+}
+
 rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0] };
@@ -91,4 +99,28 @@ rf_status rf_unary_backward(rf_step *s, rf_row_fn fn, const void *user)
     else
         rf_view_zero(&s->diff_in[0]);
     return RF_OK;
+}
+
+static void read_numbers(const rf_step *s, float *numbers)
+{
+    const rf_unary_rule *rule = s->op->rule;
+    for (int i = 0; i < RF_UNARY_NUMBERS; i++)
+        if (rule->numbers[i].attr)
+            numbers[i] = rf_attr_float(s->node, rule->numbers[i].attr, rule->numbers[i].fallback);
+}
+
+rf_status rf_unary_rule_forward(rf_step *s)
+{
+    const rf_unary_rule *rule = s->op->rule;
+    float numbers[RF_UNARY_NUMBERS] = { 0.0f };
+    read_numbers(s, numbers);
+    return rf_unary_forward(s, rule->forward, numbers);
+}
+
+rf_status rf_unary_rule_backward(rf_step *s)
+{
+    const rf_unary_rule *rule = s->op->rule;
+    float numbers[RF_UNARY_NUMBERS] = { 0.0f };
+    read_numbers(s, numbers);
+    return rf_unary_backward(s, rule->backward, numbers);
 }

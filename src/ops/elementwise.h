@@ -25,15 +25,32 @@ static inline float rf_clamp(float x, float low, float high)
 void rf_rows(const rf_view *const *views, int operands, rf_row_fn fn, const void *user);
 
 /* --- one input: y = f(x) --- */
+/* The operator's rule. `user` of both functions: its numbers, const float[RF_UNARY_NUMBERS]. */
+#define RF_UNARY_NUMBERS 2
+typedef struct rf_unary_rule {
+    rf_row_fn forward; /* p: y, x */
+    /*
+     * p: diff_x, diff_y, t; t is y where backward_needs says RF_NEEDS_OUT(0), x where
+     * RF_NEEDS_IN(0), else diff_y.
+     */
+    rf_row_fn backward;
+    struct {
+        const char *attr; /* NULL: none */
+        float fallback;
+    } numbers[RF_UNARY_NUMBERS];
+} rf_unary_rule;
+
 rf_status rf_unary_infer(rf_inference *io); /* float32 in, the same out */
-rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user); /* p: y, x */
-/*
- * p: diff_x, diff_y, t; t is y where backward_needs says RF_NEEDS_OUT(0), x where RF_NEEDS_IN(0),
- * else diff_y.
- */
+/* And attribute alpha is not negative, so that y tells on which side of 0 x was. */
+rf_status rf_unary_infer_rising(rf_inference *io);
+rf_status rf_unary_rule_forward(rf_step *s);
+rf_status rf_unary_rule_backward(rf_step *s);
+/* The same where numbers are no attributes. */
+rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user);
 rf_status rf_unary_backward(rf_step *s, rf_row_fn fn, const void *user);
 
 /* --- two inputs with broadcasting: y = f(a, b) --- */
+/* The operator's rule. */
 typedef struct rf_binary {
     rf_row_fn forward; /* p: y, a, b */
     /* p: diff, diff_y, a, b; a and b only where backward_needs them. NULL: diff_y itself. */
@@ -45,7 +62,7 @@ typedef struct rf_binary {
 
 rf_status rf_binary_infer(rf_inference *io); /* float32, int64 or int32, both alike */
 rf_status rf_binary_prepare(rf_step *s);     /* scratch for gradients that are summed */
-rf_status rf_binary_forward(rf_step *s, const rf_binary *op);
-rf_status rf_binary_backward(rf_step *s, const rf_binary *op);
+rf_status rf_binary_forward(rf_step *s);
+rf_status rf_binary_backward(rf_step *s);
 
 #endif

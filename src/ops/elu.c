@@ -3,54 +3,29 @@
 
 #include "ops/elementwise.h"
 
-static rf_status infer(rf_inference *io)
-{
-    if (rf_attr_float(io->node, "alpha", 1.0f) < 0.0f)
-        return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "alpha is negative: its gradient cannot be told from the output");
-    return rf_unary_infer(io);
-}
-
-typedef struct params {
-    float alpha;
-} params;
-
 RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
 {
     float *y = p[0];
     const float *x = p[1];
-    const params *a = user;
+    const float alpha = *(const float *)user;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        y[i] = x[i] > 0.0f ? x[i] : a->alpha * expm1f(x[i]);
+        y[i] = x[i] > 0.0f ? x[i] : alpha * expm1f(x[i]);
 }
 
 RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *user)
 {
     float *dx = p[0];
     const float *dy = p[1], *y = p[2];
-    const params *a = user;
+    const float alpha = *(const float *)user;
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        dx[i] = y[i] > 0.0f ? dy[i] : dy[i] * (y[i] + a->alpha);
+        dx[i] = y[i] > 0.0f ? dy[i] : dy[i] * (y[i] + alpha);
 }
 
-static params read_params(const rf_step *s)
-{
-    return (params){ .alpha = rf_attr_float(s->node, "alpha", 1.0f) };
-}
-
-static rf_status forward(rf_step *s)
-{
-    const params a = read_params(s);
-    return rf_unary_forward(s, forward_row, &a);
-}
-
-static rf_status backward(rf_step *s)
-{
-    const params a = read_params(s);
-    return rf_unary_backward(s, backward_row, &a);
-}
+static const rf_unary_rule rule = { .forward = forward_row,
+                                    .backward = backward_row,
+                                    .numbers = { { "alpha", 1.0f } } };
 
 const rf_op rf_op_elu = {
     .onnx_name = "Elu",
@@ -64,7 +39,8 @@ const rf_op rf_op_elu = {
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_OUT(0),
     .in_place = true,
-    .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .rule = &rule,
+    .infer = rf_unary_infer_rising,
+    .forward = rf_unary_rule_forward,
+    .backward = rf_unary_rule_backward,
 };

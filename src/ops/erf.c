@@ -28,15 +28,7 @@ RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *us
         dx[i] = dy[i] * TWO_OVER_SQRT_PI * expf(-x[i] * x[i]);
 }
 
-static rf_status forward(rf_step *s)
-{
-    return rf_unary_forward(s, forward_row, NULL);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_unary_backward(s, backward_row, NULL);
-}
+static const rf_unary_rule rule = { .forward = forward_row, .backward = backward_row };
 
 const rf_op rf_op_erf = {
     .onnx_name = "Erf",
@@ -49,7 +41,8 @@ const rf_op rf_op_erf = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0),
+    .rule = &rule,
     .infer = rf_unary_infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_unary_rule_forward,
+    .backward = rf_unary_rule_backward,
 };

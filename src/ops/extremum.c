@@ -43,16 +43,17 @@ static void integer_row(char *const *data, const int64_t *strides, int64_t n, co
                                   rf_element_i64(op->dtype, data[1], i * strides[1])));
 }
 
-rf_status rf_extremum_forward(rf_step *s, const rf_extremum *op)
+rf_status rf_extremum_forward(rf_step *s)
 {
+    const rf_extremum *rule = s->op->rule;
     const rf_view *dst = &s->out[0];
-    const integers user = { op->integer, dst->dtype };
+    const integers user = { rule->integer, dst->dtype };
     rf_strided_copy(&s->in[0], dst);
     for (int i = 1; i < s->in_count; i++) {
         const rf_view *floats[] = { dst, dst, &s->in[i] }, *whole[] = { dst, &s->in[i] };
         rf_loop loop;
         if (dst->dtype == RF_DTYPE_F32) {
-            rf_rows(floats, 3, op->forward, NULL);
+            rf_rows(floats, 3, rule->forward, NULL);
             continue;
         }
         rf_loop_init(&loop, whole, 2);

@@ -4,6 +4,7 @@
 
 #include "ops/elementwise.h"
 
+/* The operator's rule. */
 typedef struct rf_extremum {
     rf_row_fn forward;                        /* p: y, a, b */
     int64_t (*integer)(int64_t a, int64_t b); /* of int64 and int32 */
@@ -11,7 +12,7 @@ typedef struct rf_extremum {
 
 rf_status rf_extremum_infer(rf_inference *io);
 rf_status rf_extremum_prepare(rf_step *s);
-rf_status rf_extremum_forward(rf_step *s, const rf_extremum *op);
+rf_status rf_extremum_forward(rf_step *s);
 rf_status rf_extremum_backward(rf_step *s);
 
 #endif

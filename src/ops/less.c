@@ -1,15 +1,7 @@
 /* Less: y = a < b with NumPy broadcasting. Opset 7. */
 #include "ops/comparison.h"
 
-static bool holds(int sign)
-{
-    return sign == -1;
-}
-
-static rf_status forward(rf_step *s)
-{
-    return rf_compare_forward(s, holds);
-}
+static const rf_comparison rule = { .less = true };
 
 const rf_op rf_op_less = {
     .onnx_name = "Less",
@@ -21,6 +13,7 @@ const rf_op rf_op_less = {
     .weight_axis = -1,
     .quant = RF_QUANT_NONE,
     .layout = RF_LAYOUT_ANY,
+    .rule = &rule,
     .infer = rf_compare_infer,
-    .forward = forward,
+    .forward = rf_compare_forward,
 };

@@ -16,12 +16,7 @@ static int64_t integer(int64_t a, int64_t b)
     return b < a ? b : a;
 }
 
-static const rf_extremum op = { .forward = forward_row, .integer = integer };
-
-static rf_status forward(rf_step *s)
-{
-    return rf_extremum_forward(s, &op);
-}
+static const rf_extremum rule = { .forward = forward_row, .integer = integer };
 
 const rf_op rf_op_min = {
     .onnx_name = "Min",
@@ -34,8 +29,9 @@ const rf_op rf_op_min = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = 0xffffu /* every input */ | RF_NEEDS_OUT(0),
+    .rule = &rule,
     .infer = rf_extremum_infer,
     .prepare = rf_extremum_prepare,
-    .forward = forward,
+    .forward = rf_extremum_forward,
     .backward = rf_extremum_backward,
 };

@@ -36,19 +36,9 @@ static int64_t integer(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a * (uint64_t)b); /* wraps, as NumPy does */
 }
 
-static const rf_binary op = {
+static const rf_binary rule = {
     .forward = forward_row, .diff_a = diff_a_row, .diff_b = diff_b_row, .integer = integer
 };
-
-static rf_status forward(rf_step *s)
-{
-    return rf_binary_forward(s, &op);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_binary_backward(s, &op);
-}
 
 const rf_op rf_op_mul = {
     .onnx_name = "Mul",
@@ -61,8 +51,9 @@ const rf_op rf_op_mul = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .rule = &rule,
     .infer = rf_binary_infer,
     .prepare = rf_binary_prepare,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_binary_forward,
+    .backward = rf_binary_backward,
 };

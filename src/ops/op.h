@@ -102,6 +102,7 @@ struct rf_op {
     bool in_place; /* out[0] may be in[0]'s memory, of the same order, unless backward needs that */
     bool
         never_constant; /* not evaluated at planning although all inputs are constant (quantizers) */
+    const void *rule; /* for functions below that a family shares: its header says of which type */
     rf_status (*infer)(rf_inference *io);
     rf_status (*prepare)(rf_step *s); /* NULL: nothing to do */
     rf_status (*forward)(rf_step *s);

@@ -40,17 +40,9 @@ RF_MULTIARCH static void diff_b_row(float *const *p, int64_t n, const void *user
         diff[i] = a[i] > 0.0f ? dy[i] * powf(a[i], b[i]) * logf(a[i]) : 0.0f;
 }
 
-static const rf_binary op = { .forward = forward_row, .diff_a = diff_a_row, .diff_b = diff_b_row };
-
-static rf_status forward(rf_step *s)
-{
-    return rf_binary_forward(s, &op);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_binary_backward(s, &op);
-}
+static const rf_binary rule = { .forward = forward_row,
+                                .diff_a = diff_a_row,
+                                .diff_b = diff_b_row };
 
 const rf_op rf_op_pow = {
     .onnx_name = "Pow",
@@ -63,8 +55,9 @@ const rf_op rf_op_pow = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .rule = &rule,
     .infer = infer,
     .prepare = rf_binary_prepare,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_binary_forward,
+    .backward = rf_binary_backward,
 };

@@ -46,19 +46,9 @@ RF_MULTIARCH static void diff_slope_row(float *const *p, int64_t n, const void *
         diff[i] = x[i] > 0.0f ? 0.0f : x[i] * dy[i];
 }
 
-static const rf_binary op = { .forward = forward_row,
-                              .diff_a = diff_x_row,
-                              .diff_b = diff_slope_row };
-
-static rf_status forward(rf_step *s)
-{
-    return rf_binary_forward(s, &op);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_binary_backward(s, &op);
-}
+static const rf_binary rule = { .forward = forward_row,
+                                .diff_a = diff_x_row,
+                                .diff_b = diff_slope_row };
 
 const rf_op rf_op_prelu = {
     .onnx_name = "PRelu",
@@ -72,8 +62,9 @@ const rf_op rf_op_prelu = {
     .layout = RF_LAYOUT_ANY,
     .roles = { RF_ROLE_NONE, RF_ROLE_WEIGHT },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .rule = &rule,
     .infer = infer,
     .prepare = rf_binary_prepare,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_binary_forward,
+    .backward = rf_binary_backward,
 };

@@ -21,15 +21,7 @@ RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *us
         dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
 
-static rf_status forward(rf_step *s)
-{
-    return rf_unary_forward(s, forward_row, NULL);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_unary_backward(s, backward_row, NULL);
-}
+static const rf_unary_rule rule = { .forward = forward_row, .backward = backward_row };
 
 const rf_op rf_op_relu = {
     .onnx_name = "Relu",
@@ -43,7 +35,8 @@ const rf_op rf_op_relu = {
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_OUT(0),
     .in_place = true,
+    .rule = &rule,
     .infer = rf_unary_infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_unary_rule_forward,
+    .backward = rf_unary_rule_backward,
 };

@@ -26,17 +26,7 @@ static int64_t integer(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a - (uint64_t)b); /* wraps, as NumPy does */
 }
 
-static const rf_binary op = { .forward = forward_row, .diff_b = diff_b_row, .integer = integer };
-
-static rf_status forward(rf_step *s)
-{
-    return rf_binary_forward(s, &op);
-}
-
-static rf_status backward(rf_step *s)
-{
-    return rf_binary_backward(s, &op);
-}
+static const rf_binary rule = { .forward = forward_row, .diff_b = diff_b_row, .integer = integer };
 
 const rf_op rf_op_sub = {
     .onnx_name = "Sub",
@@ -49,8 +39,9 @@ const rf_op rf_op_sub = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .in_place = true,
+    .rule = &rule,
     .infer = rf_binary_infer,
     .prepare = rf_binary_prepare,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_binary_forward,
+    .backward = rf_binary_backward,
 };
