@@ -320,7 +320,8 @@ bool rf_plan_passes_through(const rf_plan *plan, const rf_node *n)
 {
     return rf_node_is_fakequant(n) &&
            (!rf_attr_int(n, "enabled", 1) || rf_attr_int(n, "bitwidth", 8) >= 32 ||
-            (plan->options.bypass_activations && is_activation_quantizer(n)));
+            (plan->options.bypass_activations && is_activation_quantizer(n) &&
+             !rf_attr_int(n, "frozen", 0)));
 }
 
 bool rf_plan_keeps_codes(const rf_node *n)

@@ -20,7 +20,7 @@ typedef struct rf_plan_options {
     bool bn_frozen; /* TRAIN: BN keeps its running statistics */
     rf_compute compute;
     bool
-        bypass_activations; /* activation quantizers pass through (calibration, as AIMET v1 observes) */
+        bypass_activations; /* activation quantizers pass through but for frozen ones (calibration, as AIMET v1 observes) */
     rf_observe_fn observe;
     void *observe_user;
 } rf_plan_options;

@@ -294,6 +294,11 @@ static void frozen_ranges_survive_calibration_and_further_files(void **state)
     CHECK_OK(ctx, LOADS(sim, FILE_OF("", X8), &freeze));
     CHECK_OK(ctx, rf_sim_calibrate(sim, data, NULL, NULL));
     check_range(sim, "x", -1.0f, 2.0f);
+    /* It cut the input at -1 while the others were calibrated. */
+    rf_sim *free_one = calibrated(NULL);
+    assert_true(*rf_quantizer_max(quantizer_of(sim, "r")) !=
+                *rf_quantizer_max(quantizer_of(free_one, "r")));
+    rf_sim_free(free_one);
     const char *path = write_text(
         FILE_OF("", "{\"bitwidth\": 8, \"is_symmetric\": \"False\", \"min\": -4, \"max\": 4}"));
     CHECK_OK(ctx, rf_sim_load_encodings(sim, path, NULL, &report));
