@@ -316,7 +316,12 @@ static rf_status restore(reader *r, rf_graph *g, const json_t *root, rf_sim **ou
         rf_graph_free(g);
         return st;
     }
-    RF_TRY(rf_sim_take_graph(g, &options, &r->sim));
+    st = rf_sim_take_graph(g, &options, &r->sim);
+    if (st == RF_EARG) /* wrong usage elsewhere, a bad file here */
+        return rf_fail(r->ctx, RF_EMODEL, "'%s': metadata 'refold': options: %s", r->path,
+                       rf_context_message(r->ctx));
+    if (st != RF_OK)
+        return st;
     r->sim->state = state;
     st = read_negative_gamma(r, root);
     if (st == RF_OK)

@@ -205,6 +205,9 @@ static void senseless_metadata_is_refused_by_its_field(void **state)
         { "{\"format\":1,\"state\":\"built\"}", "options.param_bw" },
         { "{\"format\":1,\"state\":\"built\",\"options\":{\"param_bw\":8,\"output_bw\":8}}",
           "options.scheme" },
+        { "{\"format\":1,\"state\":\"built\",\"options\":{\"param_bw\":8,\"output_bw\":8,"
+          "\"scheme\":\"odd\",\"config\":\"default\",\"compat\":null}}",
+          "options: scheme 'odd'" },
         { HEAD "1]}", "quantizers[0]" },
         { HEAD QUANTIZER("nowhere", "param", "8", "null", "[0]") "]}", "name of a tensor" },
         { HEAD QUANTIZER("x", "param", "8", "null", "[0]") "]}", "no constant" },
