@@ -66,6 +66,10 @@ rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset, int64_t 
         .seconds = seconds,
         .img_per_s = seconds > 0.0 ? (double)sums.samples / seconds : 0.0,
     };
+    if (!isfinite(out->loss))
+        rf_log(ctx, RF_LOG_WARNING,
+               "the loss on '%s' is not finite: its samples or the weights hold NaN or infinities",
+               dataset->spec);
 out:
     rf_feed_free(feed);
     return st;

@@ -1,4 +1,5 @@
 """Bad input: one clear line, the promised exit code, and nothing left behind."""
+import json
 import os
 import resource
 
@@ -19,6 +20,16 @@ class BadInput(program.ProgramTest):
             file.write("Dear diary, today no network was trained.\n" * 20)
         self.fail_with(3, "notes.txt", "inspect", "notes.txt")
 
+    def test_data_that_is_no_number_is_told(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        program.write_npy(self.path("x.npy"), [48, 1, 8, 8], [float("nan")] + program.images(48)[1:])
+        self.fail_with(1, "'input'", "quantize", model, "-o", "q.onnx", "--data", data)
+        self.fail_with(1, "not finite", "train", model, "-o", "t.onnx", "--data", data)
+        self.fail_with(1, "not finite", "reestimate", model, "-o", "r.onnx", "--data", data)
+        code, out, err = self.run_program("evaluate", model, "--data", data, "--json", "-q")
+        self.assertEqual((code, json.loads(out)["loss"]), (0, None))
+        self.assertIn("not finite", err)
+
     def test_an_empty_file_is_no_model(self):
         open(self.path("empty.onnx"), "w").close()
         self.fail_with(3, "empty.onnx", "inspect", "empty.onnx")
@@ -27,7 +38,7 @@ class BadInput(program.ProgramTest):
         self.tiny_model()
         with open(self.path("model.onnx"), "rb") as file:
             raw = file.read()
-        for part in (len(raw) // 2, len(raw) - 1):
+        for part in [1, 2, 7, 40, 200, *range(len(raw) // 8, len(raw), len(raw) // 8), len(raw) - 1]:
             with open(self.path("cut.onnx"), "wb") as file:
                 file.write(raw[:part])
             self.fail_with(3, "cut.onnx", "inspect", "cut.onnx")

@@ -195,14 +195,14 @@ class Workflow(program.ProgramTest):
         with open(self.path("log.jsonl")) as file:
             return '"task": "train"' in file.read()
 
-    def interrupt(self, *words):
+    def interrupt(self, *words, number=signal.SIGINT):
         """Start, wait until training reports, press Ctrl-C."""
         process = self.start(*words, "--log", "log.jsonl")
         for _ in range(400):
             time.sleep(0.05)
             if self.training_has_begun():
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, err)
         return out, err
@@ -220,6 +220,41 @@ class Workflow(program.ProgramTest):
         self.assertFalse(os.path.exists(self.path("t.onnx")))
         self.assertTrue(os.path.exists(self.path("c.safetensors")))
         self.fail_with(1, "c.safetensors' exists", *words)
+
+    def test_a_request_to_terminate_is_ctrl_c(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.interrupt("train", model, "-o", "t.onnx", "--data", data, "--epochs", "100000", number=signal.SIGTERM)
+        self.succeed("inspect", "t.onnx")
+
+    def test_a_training_that_was_killed_resumes_to_the_same_file(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        words = ["train", model, "--data", data, "--batch", "16", "--epochs", "20", "--seed", "4", "--threads", "2"]
+        self.succeed(*words, "-o", "whole.onnx")
+        words += ["--checkpoint", "c", "--checkpoint-every", "1"]
+        process = self.start(*words, "-o", "rest.onnx")
+        while not os.path.exists(self.path("c")):
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.kill()
+        process.communicate(timeout=60)
+        self.assertFalse(os.path.exists(self.path("rest.onnx")))
+        self.succeed(*words, "-o", "rest.onnx", "--resume")
+        with open(self.path("whole.onnx"), "rb") as a, open(self.path("rest.onnx"), "rb") as b:
+            self.assertEqual(a.read(), b.read())
+
+    def test_ctrl_c_in_the_other_steps_leaves_nothing(self):
+        model, data = self.tiny_model(), self.tiny_data(3000)
+        for words in (["quantize", model, "-o", "q.onnx", "--calibration-samples", "3000"], ["evaluate", model],
+                      ["reestimate", model, "-o", "r.onnx", "--batches", "100000", "--batch", "2"]):
+            words += [] if "--batch" in words else ["--batch", "1"]
+            process = self.start(*words, "--data", data, "--log", "log.jsonl")
+            while not os.path.exists(self.path("log.jsonl")):
+                time.sleep(0.005)
+            process.send_signal(signal.SIGINT)
+            err = process.communicate(timeout=60)[1]
+            self.assertEqual((process.returncode, err), (130, "refold: error: interrupted\n"))
+            os.unlink(self.path("log.jsonl"))
+            self.assertEqual(sorted(os.listdir(self.folder)), ["model.onnx", "x.npy", "y.npy"])
 
     def test_ctrl_c_during_run_leaves_nothing(self):
         model, data = self.tiny_model(), self.tiny_data()
