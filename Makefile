@@ -8,8 +8,9 @@ TEST_TIMEOUT ?= 2
 
 .PHONY: all setup demo check check-sanitize install format clean
 
+# The program alone; tests are built by check, everything else by install.
 all: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) refold
 
 setup:
 	@tools/setup.sh
@@ -23,7 +24,8 @@ demo: all
 
 # Tests run side by side: threads that wait must not spin on a core that another test needs.
 check: export OMP_WAIT_POLICY = passive
-check: all
+check: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --timeout-multiplier $(TEST_TIMEOUT)
 
 # The same tests with the address and undefined-behaviour sanitizers, in a build folder of its own.
@@ -34,7 +36,8 @@ check-sanitize: setup
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C build-sanitize --no-rebuild --print-errorlogs \
 	    --timeout-multiplier 10
 
-install: all
+install: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild
 
 format:
