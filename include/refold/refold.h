@@ -68,7 +68,8 @@ typedef enum rf_status {
 
 /** "ok", "bad model file", ...; never NULL. */
 RF_API const char *rf_status_text(rf_status status);
-/** Exit code that the program gives for `status`: 0 done, 1 failed, 2 usage, 3 model, 4 data, 130. */
+/** Exit code that the program gives for `status`: 0 done, 1 failed, 2 usage, 3 model, 4 data, 130. Of RF_EIO the
+ *  program knows which file it was, and gives 3 or 4 for a model or data that is not there. */
 RF_API int rf_status_exit_code(rf_status status);
 /** "0.1.0"; static. */
 RF_API const char *rf_version(void);
@@ -99,8 +100,9 @@ typedef struct rf_context_options {
     void *log_user;
     rf_progress_fn progress; /* NULL: none; called at most a few times a second */
     void *progress_user;
-    void *(*alloc)(void *user,
-                   size_t bytes); /* 64-byte aligned or NULL; both NULL: the C library's */
+    /* Memory: 64-byte aligned, or NULL. Both are called by the loader's threads as well; free never gets NULL.
+       Both NULL: the C library's. */
+    void *(*alloc)(void *user, size_t bytes);
     void (*free)(void *user, void *memory);
     void *alloc_user;
 } rf_context_options;
@@ -109,15 +111,18 @@ typedef struct rf_context_options {
         0                                                                                          \
     }
 
-/** Create a context; `options` may be NULL. @return RF_OK, RF_EARG (threads < 0), RF_ENOMEM. */
+/** Create a context; `options` may be NULL. @return RF_OK, RF_EARG (threads < 0, one of alloc and free), RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_context_new(const rf_context_options *options, rf_context **out);
 /** Free after everything that was made with it. Accepts NULL. */
 RF_API void rf_context_free(rf_context *ctx);
-/** Text of the last failure in this context, one line; "" before any. */
+/** Text of the last failure in this context, one line; "" before any. Valid until the next failure. */
 RF_API const char *rf_context_message(const rf_context *ctx);
+/** Threads it computes with, >= 1. */
 RF_API int rf_context_threads(const rf_context *ctx);
+/** The seed it was made with. */
 RF_API uint64_t rf_context_seed(const rf_context *ctx);
-/** Ask the running step to stop at its next safe point, with RF_EINTERRUPTED. Safe in a signal handler. */
+/** Ask the running step to stop at its next safe point, with RF_EINTERRUPTED (training: RF_OK and `interrupted`).
+ *  Safe in a signal handler and from another thread. */
 RF_API void rf_context_interrupt(rf_context *ctx);
 
 /* ---------------------------------------------------------------------------- 1  tensors --- */
@@ -152,11 +157,13 @@ typedef struct rf_tensor rf_tensor;
 /** New zeroed tensor. @return RF_OK, RF_EARG (rank, negative dim), RF_ESHAPE (size overflows), RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_tensor_new(rf_context *ctx, rf_dtype dtype, int rank,
                                            const int64_t *dims, rf_tensor **out);
+/** Accepts NULL, as every function that frees. */
 RF_API void rf_tensor_free(rf_tensor *tensor);
 RF_API rf_dtype rf_tensor_dtype(const rf_tensor *tensor);
 RF_API int rf_tensor_rank(const rf_tensor *tensor);
 RF_API const int64_t *rf_tensor_dims(const rf_tensor *tensor); /* [rank] */
 RF_API int64_t rf_tensor_count(const rf_tensor *tensor);       /* product of dims; 1 for a scalar */
+/** The elements, [count] of the dtype, 64-byte aligned; they live as long as the tensor. */
 RF_API void *rf_tensor_data(rf_tensor *tensor);
 RF_API const void *rf_tensor_const_data(const rf_tensor *tensor);
 /**
@@ -170,7 +177,7 @@ RF_API RF_MUST_USE rf_status rf_tensor_save_npy(rf_context *ctx, const rf_tensor
 
 /* ----------------------------------------------------------------------------- 2  graphs --- */
 
-/** A float network. Read-only once loaded, but for rf_train_graph and rf_fold_to_weight. */
+/** A float network. Read-only once loaded, but for rf_train_graph, rf_reestimate_graph and rf_fold_to_weight. */
 typedef struct rf_graph rf_graph;
 
 /** One input or output of a graph. */
@@ -188,12 +195,15 @@ typedef struct rf_port {
  *         Operators that refold does not have are found by rf_inspect or when the graph runs.
  */
 RF_API RF_MUST_USE rf_status rf_graph_load(rf_context *ctx, const char *path, rf_graph **out);
+/** A second graph that shares nothing with the first but the context. @return RF_OK, RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_graph_copy(const rf_graph *graph, rf_graph **out);
 /** Write ONNX, atomically; what was not changed is written as it was read. @return RF_OK, RF_EEXIST, RF_EIO */
 RF_API RF_MUST_USE rf_status rf_graph_save(const rf_graph *graph, const char *path, bool force);
 RF_API void rf_graph_free(rf_graph *graph);
+/** Inputs that are fed: without initializers that old models list among them. */
 RF_API int rf_graph_input_count(const rf_graph *graph);
 RF_API int rf_graph_output_count(const rf_graph *graph);
+/** Describe input or output `index`, from 0; the name lives with the graph. @return RF_OK, RF_EARG (no such index) */
 RF_API RF_MUST_USE rf_status rf_graph_input(const rf_graph *graph, int index, rf_port *out);
 RF_API RF_MUST_USE rf_status rf_graph_output(const rf_graph *graph, int index, rf_port *out);
 
@@ -232,8 +242,12 @@ RF_API void rf_inspection_free(rf_inspection *inspection);
 typedef struct rf_dataset rf_dataset;
 
 /**
- * How a sample becomes the model's input. Images: decode -> (training) augment the raw pixels ->
- * resize -> crop -> scale -> (x - mean) / std. Arrays (npy, npz) are taken as they are.
+ * How a sample becomes the model's input. Images: decode -> (training, re-estimation) augment the raw pixels ->
+ * resize -> crop -> scale -> (x - mean) / std. Arrays (npy, npz) are taken as they are. Presets:
+ *     imagenet       resize 256, crop 224, mean 0.485 0.456 0.406, std 0.229 0.224 0.225
+ *     cifar10        mean 0.4914 0.4822 0.4465, std 0.2470 0.2435 0.2616
+ *     fashion-mnist  mean 0.2860, std 0.3530
+ * Source: torchvision's reference training and its users' practice; check against what the network was trained with.
  */
 typedef struct rf_dataset_options {
     const char *
@@ -269,9 +283,10 @@ typedef struct rf_dataset_options {
 RF_API RF_MUST_USE rf_status rf_dataset_open(rf_context *ctx, const char *spec,
                                              const rf_dataset_options *options, rf_dataset **out);
 RF_API void rf_dataset_free(rf_dataset *dataset);
+/** Number of samples. */
 RF_API int64_t rf_dataset_count(const rf_dataset *dataset);
 RF_API bool rf_dataset_has_labels(const rf_dataset *dataset);
-/** Number of classes; 0 without labels. */
+/** Number of classes: class folders, or the largest label and 1; 0 without labels. */
 RF_API int64_t rf_dataset_classes(const rf_dataset *dataset);
 
 /* --------------------------------------------------------------- 4  running and evaluating --- */
@@ -297,8 +312,11 @@ typedef struct rf_accuracy {
 } rf_accuracy;
 
 /**
- * Top-1, top-5 and loss of the graph's first output ([n, classes] or [n, classes, 1, 1] logits).
- * @return RF_OK, RF_EDATA (no labels, label out of range), RF_ESHAPE, RF_EUNSUPPORTED, ...
+ * Top-1, top-5 and loss of the graph's first output: float32 logits [n, classes] or [n, classes, 1, 1], before any
+ * softmax. Samples come in order and are not augmented; of equal logits the lower class counts first.
+ * @param batch  samples a pass, >= 1; a graph with a fixed batch uses that
+ * @return RF_OK, RF_EARG, RF_EDATA (no labels or samples, label out of range), RF_ESHAPE, RF_EUNSUPPORTED (names the
+ *         operator), RF_ENOMEM, RF_EINTERRUPTED
  */
 RF_API RF_MUST_USE rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset,
                                          int64_t batch, rf_accuracy *out);
@@ -318,6 +336,7 @@ typedef enum rf_state {
     RF_STATE_MAP(RF_STATE_ENUM)
 #undef RF_STATE_ENUM
 } rf_state;
+/** "built", ...; never NULL. */
 RF_API const char *rf_state_name(rf_state state);
 
 /** A network whose weights and activations pass through quantizers. Holds its own copy of the graph. */
@@ -328,11 +347,12 @@ typedef struct rf_sim_options {
     int output_bw; /* 2..16, 32 = float; 0: 8 */
     const char *
         scheme; /* "tf-init", "tf-enhanced-init" (learned ranges), "tf", "tf-enhanced", "percentile:P", "mse"
-                           (static ranges), or AIMET's long names; NULL: tf-init. Source: AIMET QuantScheme */
+                           (static ranges; 90 <= P <= 100), or AIMET's long names; NULL: tf-init. Source: AIMET
+                           QuantScheme */
     const char *
         config; /* path of an AIMET quantsim config JSON, or "per-channel", "default"; NULL: per-channel */
-    const char
-        *compat; /* NULL; "aimet": its behaviour where ours improves on it; "aimet-v2": the arithmetic of its second
+    const char *
+        compat; /* NULL; "aimet": its behaviour where ours improves on it; "aimet-v2": the arithmetic of its second
                     generation as well (docs/NUMERICS.md, section 8) */
 } rf_sim_options;
 #define RF_SIM_OPTIONS_INIT                                                                        \
@@ -358,7 +378,8 @@ typedef struct rf_quantizer {
 /**
  * Build a simulation: copy the graph, rewrite channels of negative gamma (not with compat "aimet"),
  * and place quantizers by the configuration's rules. State: built.
- * @return RF_OK, RF_EARG (bit widths, scheme), RF_EIO/RF_EMODEL (configuration, names the key), RF_EUNSUPPORTED
+ * @return RF_OK, RF_EARG (bit widths, scheme, compat), RF_EIO/RF_EMODEL (configuration, names the key), RF_ESTATE (the
+ *         model is quantized already), RF_EUNSUPPORTED, RF_ENOMEM
  */
 RF_API RF_MUST_USE rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options,
                                         rf_sim **out);
@@ -380,8 +401,8 @@ RF_API int rf_sim_quantizer_count(const rf_sim *sim);
 RF_API RF_MUST_USE rf_status rf_sim_quantizer(rf_sim *sim, int index, rf_quantizer *out);
 
 typedef struct rf_calibrate_options {
-    int64_t samples; /* 0: 1024, or all if fewer */
-    int64_t batch;   /* 0: 128 */
+    int64_t samples; /* 0: 1024; all where there are fewer */
+    int64_t batch;   /* samples a pass; 0: 128 */
 } rf_calibrate_options;
 #define RF_CALIBRATE_OPTIONS_INIT                                                                  \
     {                                                                                              \
@@ -406,7 +427,8 @@ RF_API RF_MUST_USE rf_status rf_sim_calibrate(rf_sim *sim, const rf_dataset *dat
 
 /** AIMET's words and defaults, from RF_LOAD_ENCODINGS_OPTIONS_INIT. */
 typedef struct rf_load_encodings_options {
-    bool strict; /* an entry that no quantizer can take as it is, is an error; else what has no quantizer that is on
+    bool
+        strict; /* an entry that no quantizer can take as it is, is an error; else what has no quantizer that is on
                     is ignored, and symmetry and the number of channels are the file's */
     bool partial; /* quantizers without an entry stay as they are; else they are switched off */
     bool freeze;  /* what was loaded is neither calibrated nor trained from now on */
@@ -444,7 +466,7 @@ RF_API RF_MUST_USE rf_status rf_sim_load_encodings(rf_sim *sim, const char *path
 typedef struct rf_train_options {
     int64_t epochs;        /* 0: 1, unless steps is given */
     int64_t steps;         /* stop after so many steps; 0: by epochs */
-    int64_t batch;         /* 0: 128 */
+    int64_t batch;         /* samples a step; 0: 128. A graph with a fixed batch uses that */
     const char *optimizer; /* "sgd" (default) or "adam" (betas 0.9, 0.999; eps 1e-8) */
     double learning_rate;  /* > 0; 0: 0.01 */
     double momentum;       /* sgd: v = momentum v + g; w -= lr v. Negative: 0.9 */
@@ -452,15 +474,16 @@ typedef struct rf_train_options {
         weight_decay; /* added to the gradient of weights, not of BN parameters, biases, ranges. Negative: 1e-4 */
     double encoding_learning_rate; /* of the ranges; negative: learning_rate */
     const char *schedule; /* "constant" (default), "cosine", "step:E,..." (tenth at these epochs) */
-    double warmup;        /* epochs of linear warm-up; 0 */
+    double warmup;        /* epochs of linear warm-up, may be a fraction; default 0 */
     double label_smoothing; /* 0 <= s < 1 */
     int64_t
         freeze_bn_after; /* epochs, from then on BN uses and keeps its running statistics; negative: never */
-    bool no_shuffle; /* batches are consecutive */
-    bool no_augment;
+    bool no_shuffle;              /* batches are consecutive */
+    bool no_augment;              /* default: as the data set says */
     const rf_dataset *validation; /* evaluated after each epoch; NULL: none */
     const char *
-        checkpoint; /* file; NULL: none. Written at each epoch's end, on interruption, and every checkpoint_every steps */
+        checkpoint; /* file; NULL: none. Written at each epoch's end, on interruption, and every checkpoint_every steps;
+                       the one before it stays as FILE.1 (docs/FILE_FORMAT.md) */
     int64_t checkpoint_every; /* steps; 0: epochs only */
     bool resume;              /* continue from `checkpoint` where it exists */
 } rf_train_options;
@@ -480,9 +503,15 @@ typedef struct rf_training {
 } rf_training;
 
 /**
- * Train by cross-entropy of the first output. A sim learns weights, BN and ranges (AIMET v1 gradients, arXiv
- * 1912.09356 for range learning; ranges gated m <= 0 <= M, M >= m + 1e-5 before each forward). State: trained.
- * @return RF_OK (also when interrupted), RF_EARG, RF_EDATA, RF_ENUMERIC (loss not finite: names step and layer), ...
+ * Train by cross-entropy of the first output, as rf_evaluate takes it. A sim learns weights, BN and, with a "-init"
+ * scheme, ranges (AIMET v1 gradients, arXiv 1912.09356 for range learning; ranges gated m <= 0 <= M, M >= m + 1e-5
+ * before each forward); static ranges of weights follow the weights. State: trained. The same seed, thread count and
+ * data give the same bits. Values learned before a failure or an interruption stay.
+ * @param out  may be NULL
+ * @return RF_OK (also when interrupted), RF_EARG (options, or a checkpoint of another run), RF_ESTATE (not calibrated,
+ *         folded, or quantized by QDQ), RF_EDATA (no labels, label out of range, too few samples, damaged checkpoint),
+ *         RF_ESHAPE, RF_EUNSUPPORTED (nothing to train), RF_ENUMERIC (loss not finite: names step and layer), RF_EIO,
+ *         RF_ENOMEM
  */
 RF_API RF_MUST_USE rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
                                             const rf_train_options *options, rf_training *out);
@@ -497,8 +526,8 @@ typedef enum rf_estimator {
 } rf_estimator;
 
 typedef struct rf_reestimate_options {
-    int64_t batches; /* at most; 0: 100 */
-    int64_t batch;   /* 0: 128 */
+    int64_t batches; /* at most; 0: 100. A short last batch is left out */
+    int64_t batch;   /* samples; 0: 128. A graph with a fixed batch uses that */
     rf_estimator estimator;
     bool no_augment; /* default: the data set's augmentation is on, as training saw it */
     bool no_shuffle;
@@ -531,8 +560,10 @@ RF_API RF_MUST_USE rf_status rf_reestimate_sim(rf_sim *sim, const rf_dataset *da
 RF_API RF_MUST_USE rf_status rf_reestimate_graph(rf_graph *graph, const rf_dataset *dataset,
                                                  const rf_reestimate_options *options,
                                                  rf_reestimation **out);
+/** Batches that were averaged. */
 RF_API int64_t rf_reestimation_batches(const rf_reestimation *reestimation);
 RF_API int rf_reestimation_layer_count(const rf_reestimation *reestimation);
+/** Describe layer `index`, from 0, in graph order; pointers live with the re-estimation. @return RF_OK, RF_EARG */
 RF_API RF_MUST_USE rf_status rf_reestimation_layer(const rf_reestimation *reestimation, int index,
                                                    rf_bn_layer *out);
 /** Put the old statistics back, bit for bit, and the sim's old state. A second call does nothing. Call it while the
@@ -546,7 +577,8 @@ typedef struct rf_folded {
     const char *layer, *bn;
     int64_t channels;
     int64_t
-        max_code_difference; /* largest difference of an integer weight code before and after: 0 */
+        max_code_difference; /* largest difference of an integer weight code before and after: 0; may be more with
+                                compat "aimet", which leaves ties and mirrored lowest codes where rounding takes them */
     int64_t
         negative_gamma; /* channels whose sign was changed before calibration, or mirrored here (compat) */
     int64_t dead_channels; /* gamma ~ 0: codes 0, output beta */
@@ -577,7 +609,8 @@ RF_API void rf_fold_report_free(rf_fold_report *report);
  */
 RF_API RF_MUST_USE rf_status rf_fold_to_scale(rf_sim *sim, rf_fold_report **out);
 /** The ordinary fold of a plain graph, into the weights; BN before an unpadded layer is folded too, what is left
- *  becomes a stand-alone multiply-add. max_code_difference is 0 by definition. Source: AIMET fold_all_batch_norms. */
+ *  becomes a stand-alone multiply-add. max_code_difference is 0 by definition. @return RF_OK, RF_ENOMEM.
+ *  Source: AIMET fold_all_batch_norms. */
 RF_API RF_MUST_USE rf_status rf_fold_to_weight(rf_graph *graph, rf_fold_report **out);
 
 /* ---------------------------------------------------------------------------- 9  export --- */
@@ -588,7 +621,7 @@ typedef struct rf_export_options {
     const char *encodings_version; /* "0.6.1" (default) or "1.0.0" */
     const char *qdq_weights;       /* container: "int8" (default) or "int4" (opset 21) */
     const char *qdq_bias;          /* "int32" (default, what ONNX Runtime fuses) or "float" */
-    bool force;
+    bool force;                    /* replace files that exist */
 } rf_export_options;
 #define RF_EXPORT_OPTIONS_INIT                                                                     \
     {                                                                                              \
@@ -605,8 +638,11 @@ typedef struct rf_export_report {
 RF_API void rf_export_report_free(rf_export_report *report);
 
 /**
- * Write the simulation for a target into folder `dir` (made if missing).
- * @return RF_OK, RF_ESTATE (not calibrated), RF_EEXIST, RF_EIO, RF_EARG, RF_EUNSUPPORTED (a bit width that a container cannot hold)
+ * Write the simulation for a target into folder `dir` (made if missing): all files, read again and compared, or none.
+ * BN that were not folded stay, as float nodes of the plain and the QDQ model.
+ * @param out  may be NULL; else free with rf_export_report_free
+ * @return RF_OK, RF_ESTATE (not calibrated), RF_EEXIST, RF_EIO, RF_EARG, RF_ENUMERIC (a range that is not finite; names
+ *         the tensor), RF_EUNSUPPORTED (a bit width that a container cannot hold), RF_ENOMEM
  */
 RF_API RF_MUST_USE rf_status rf_export(rf_sim *sim, const char *dir,
                                        const rf_export_options *options, rf_export_report **out);
@@ -627,7 +663,7 @@ typedef struct rf_zoo_options {
  *  context's seed (He et al. 2015, fan-out). @return RF_OK, RF_EARG (lists the names) */
 RF_API RF_MUST_USE rf_status rf_zoo_new(rf_context *ctx, const char *name,
                                         const rf_zoo_options *options, rf_graph **out);
-/** Names in a NULL-terminated list. */
+/** Names in a NULL-terminated list; static. */
 RF_API const char *const *rf_zoo_names(void);
 
 #ifdef __cplusplus
