@@ -95,10 +95,15 @@ int cli_output_check_inside(cli_session *s, const char *folder, const char *stem
 {
     char *begin = cli_path_join(folder, stem);
     char *path = begin ? malloc(strlen(begin) + strlen(name) + 1) : NULL;
+    struct stat info;
     int code = 0;
     if (!path)
         code = out_of_memory(s);
-    else if (cli_is_input(s, strcat(strcpy(path, begin), name)))
+    else if (stat(strcat(strcpy(path, begin), name), &info) == 0 && !S_ISREG(info.st_mode))
+        code = cli_error(s, CLI_EXIT_FAILED,
+                         "output '%s' is a folder, a device or a pipe; expected to write a file",
+                         path);
+    else if (cli_is_input(s, path))
         code = cli_error(s, CLI_EXIT_FAILED,
                          "output '%s' is an input itself, which is never modified", path);
     free(begin);

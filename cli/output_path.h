@@ -8,7 +8,7 @@
 int cli_output_check_file(cli_session *session, const char *path);
 /* As check_file, but it may exist. */
 int cli_output_check_replaceable(cli_session *session, const char *path);
-/* The file "stem" "name" in `folder` is no input. */
+/* The file "stem" "name" in `folder` is no input and, where it exists, a file. */
 int cli_output_check_inside(cli_session *session, const char *folder, const char *stem,
                             const char *name);
 /* None of the files that the export writes into the output folder is an input. */

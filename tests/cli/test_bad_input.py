@@ -131,6 +131,11 @@ class BadInput(program.ProgramTest):
         self.fail_with(1, "'pipe' is a device or a pipe", "quantize", model, "-o", "pipe", "--data", data, "--force")
         self.fail_with(1, "'new/' is a folder", "train", model, "-o", "new/", "--data", data)
 
+    def test_a_folder_in_the_place_of_an_output(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        os.makedirs(self.path("out/folded.onnx"))
+        self.fail_with(1, "'out/folded.onnx' is a folder", "run", model, "-o", "out", "--data", data, "--force")
+
     def test_a_checkpoint_in_a_folder_that_is_not_there(self):
         self.fail_with(1, "'no/c'", "train", self.tiny_model(), "-o", "t.onnx", "--data", self.tiny_data(),
                        "--checkpoint", "no/c")
