@@ -10,8 +10,12 @@ const cli_command cli_commands[] = {
       .summary = "the whole workflow: quantize, train, reestimate, fold, export",
       .description =
           "Runs every step in order, evaluates after each where --val has labels, and writes each "
-          "intermediate, the exports and summary.json into DIR. --epochs 0 leaves training out.",
+          "intermediate, the exports and summary.json into DIR, which appears when all is done. "
+          "--epochs 0 leaves training out. Ctrl-C leaves nothing but the --checkpoint, which lies "
+          "outside of DIR; the same command with --resume goes on from there.",
       .run = cmd_run,
+      .example = "refold run model.onnx --data train/ --val val/ --preset imagenet --augment "
+                 "flip,crop:4 --param-bw 4 --epochs 2 -o out",
       .groups = { &cli_group_output_folder, &cli_group_data, &cli_group_validation,
                   &cli_group_simulation, &cli_group_training, &cli_group_order,
                   &cli_group_reestimation, &cli_group_export, &cli_group_gate,
@@ -24,6 +28,7 @@ const cli_command cli_commands[] = {
                      "folds into or the "
                      "reason why not, operators that refold does not have, and advice.",
       .run = cmd_inspect,
+      .example = "refold inspect model.onnx",
       .groups = { &cli_group_general } },
     { .name = "quantize",
       .operand = "MODEL",
@@ -34,6 +39,8 @@ const cli_command cli_commands[] = {
           "data, or from an encodings file. "
           "SIM is an ONNX model with its BN layers that carries the simulation in its metadata.",
       .run = cmd_quantize,
+      .example =
+          "refold quantize model.onnx -o 1.onnx --data train/ --preset imagenet --param-bw 4",
       .checks = "data",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_simulation,
                   &cli_group_load_encodings, &cli_group_general } },
@@ -45,6 +52,8 @@ const cli_command cli_commands[] = {
           "Learns weights, BN parameters and quantizer ranges. Ctrl-C stops at the next step: with "
           "--checkpoint the checkpoint is written, without it what was learned goes to OUT.",
       .run = cmd_train,
+      .example = "refold train 1.onnx -o 2.onnx --data train/ --preset imagenet --augment "
+                 "flip,crop:4 --epochs 2",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_validation,
                   &cli_group_training, &cli_group_order, &cli_group_general } },
     { .name = "reestimate",
@@ -53,20 +62,28 @@ const cli_command cli_commands[] = {
       .summary = "step 3: re-estimate the BN statistics under the quantized weights",
       .description = "The network runs in inference form with its quantizers frozen; BN alone uses "
                      "batch statistics, "
-                     "and their averages become the running ones. It should see what training saw: "
+                     "and their averages become the running ones. Data of fewer batches is used up "
+                     "once; a short last batch is left out. It should see what training saw: "
                      "give the same "
                      "--augment.",
       .run = cmd_reestimate,
+      .example = "refold reestimate 2.onnx -o 3.onnx --data train/ --preset imagenet --augment "
+                 "flip,crop:4",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_order,
                   &cli_group_reestimation, &cli_group_general } },
     { .name = "fold",
       .operand = "SIM",
       .usage = "SIM -o OUT [options]",
       .summary = "step 4: fold every BN into the quantization scale before it",
-      .description = "The integer weights stay as they are, which is proven channel by channel. "
-                     "With --to weight a "
-                     "plain model's BN are folded into its weights.",
+      .description =
+          "The integer weights stay as they are, which is proven channel by channel. Biases are "
+          "rounded to the grid of the target's integer sums, so that some predictions move here "
+          "and agree with the target afterwards. A BN that cannot be folded exactly is refused by "
+          "name, with exit code 1 and no output. (A simulation made with --compat aimet keeps its "
+          "biases, and a weight on a tie may change its code.) With --to weight a plain model's "
+          "BN are folded into its weights.",
       .run = cmd_fold,
+      .example = "refold fold 3.onnx -o 4.onnx",
       .groups = { &cli_group_output_file, &cli_group_fold, &cli_group_general } },
     { .name = "export",
       .operand = "SIM",
@@ -75,6 +92,7 @@ const cli_command cli_commands[] = {
       .description = "Every file is read again and checked; every tensor has an encoding or is "
                      "listed as float.",
       .run = cmd_export,
+      .example = "refold export 4.onnx -o out",
       .groups = { &cli_group_output_folder, &cli_group_export, &cli_group_general } },
     { .name = "evaluate",
       .operand = "MODEL",
@@ -82,6 +100,7 @@ const cli_command cli_commands[] = {
       .summary = "top-1, top-5 and loss of a model on labelled data",
       .description = "MODEL is a plain model, a simulation in any state, or an exported QDQ model.",
       .run = cmd_evaluate,
+      .example = "refold evaluate out/model_qdq.onnx --data val/ --preset imagenet --min-top1 70",
       .groups = { &cli_group_data, &cli_group_gate, &cli_group_general } },
     { .name = "infer",
       .operand = "MODEL",
@@ -90,6 +109,7 @@ const cli_command cli_commands[] = {
       .description = "Each array is float32 [n, ...] as the model takes it. Several inputs: "
                      "--input NAME=X.npy for each.",
       .run = cmd_infer,
+      .example = "refold infer model.onnx --input x.npy --output y.npy",
       .groups = { &cli_group_infer, &cli_group_general } },
     { .name = "encodings",
       .operand = "SIM",
@@ -99,6 +119,7 @@ const cli_command cli_commands[] = {
                      "offset)), symmetry, "
                      "and whether it is enabled.",
       .run = cmd_encodings,
+      .example = "refold encodings 4.onnx --json",
       .groups = { &cli_group_general } },
     { .name = "zoo",
       .operand = "NAME",
@@ -107,6 +128,8 @@ const cli_command cli_commands[] = {
       .description = "NAME is resnet20, resnet18, mobilenet_v1, mobilenet_v2 or ds_cnn. Weights "
                      "come from --seed.",
       .run = cmd_zoo,
+      .example =
+          "refold zoo mobilenet_v2 --width 0.25 --input 1x28x28 --classes 10 -o untrained.onnx",
       .groups = { &cli_group_output_file, &cli_group_zoo, &cli_group_general } },
     { .name = NULL },
 };

@@ -8,6 +8,10 @@
 
 enum { OPTION_COLUMN = 30, WIDTH = 96 };
 
+#define EXIT_STATUS                                                                                \
+    ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 bad or missing model file, 4 bad or "     \
+    "missing data, 5 an accuracy gate missed, 130 interrupted.\n"
+
 /* Print words from column `column` on; later lines are indented to it. */
 static void print_wrapped(const char *text, int column)
 {
@@ -30,22 +34,24 @@ static void print_wrapped(const char *text, int column)
 }
 
 /* "help text (default 128)". */
-static void option_text(const cli_option *o, char *text, size_t size)
+static void option_text(const cli_command *command, const cli_option *o, char *text, size_t size)
 {
+    const bool demanded =
+        o->required && !(command->checks && strcmp(command->checks, o->name) == 0);
     const char *shown = o->shown ? o->shown : o->fallback;
     if (shown)
         snprintf(text, size, "%s (default %s)", o->help, shown);
     else
-        snprintf(text, size, "%s%s", o->help, o->required ? " (required)" : "");
+        snprintf(text, size, "%s%s", o->help, demanded ? " (required)" : "");
 }
 
-static void print_option(const cli_option *o)
+static void print_option(const cli_command *command, const cli_option *o)
 {
     char head[96], text[400];
     snprintf(head, sizeof head, "  %c%c%c --%s%s%s", o->letter ? '-' : ' ',
              o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name, o->argument ? " " : "",
              o->argument ? o->argument : "");
-    option_text(o, text, sizeof text);
+    option_text(command, o, text, sizeof text);
     if ((int)strlen(head) + 2 > OPTION_COLUMN)
         printf("%s\n%*s", head, OPTION_COLUMN, "");
     else
@@ -60,8 +66,9 @@ void cli_help_command(const cli_command *command)
     for (int g = 0; g < CLI_MAX_GROUPS && command->groups[g]; g++) {
         printf("\n%s\n", command->groups[g]->title);
         for (const cli_option *o = command->groups[g]->options; o->name; o++)
-            print_option(o);
+            print_option(command, o);
     }
+    printf("\nExample\n  %s\n", command->example);
 }
 
 void cli_help_overview(void)
@@ -74,9 +81,8 @@ void cli_help_overview(void)
     printf("  %-12s%s\n", "help", "this text, or 'refold help COMMAND'");
     printf("\n'refold COMMAND --help' lists a command's options; 'refold --version' tells the "
            "version.\n"
-           "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad model file, 4 bad data, 5 "
-           "--min-top1 missed,\n"
-           "130 interrupted.\n");
+           "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad or missing model file, 4 bad or "
+           "missing data,\n5 --min-top1 missed, 130 interrupted.\n");
 }
 
 /* troff takes '-' for a hyphen and a leading '.' for a request. */
@@ -92,7 +98,7 @@ static void print_troff(const char *text)
     }
 }
 
-static void man_option(const cli_option *o)
+static void man_option(const cli_command *command, const cli_option *o)
 {
     char text[400];
     fputs(".TP\n.B ", stdout);
@@ -106,7 +112,7 @@ static void man_option(const cli_option *o)
         fputs("\\fR", stdout);
     }
     putchar('\n');
-    option_text(o, text, sizeof text);
+    option_text(command, o, text, sizeof text);
     fputs("\\&", stdout);
     print_troff(text);
     putchar('\n');
@@ -124,10 +130,7 @@ static void man_overview(void)
         print_troff(command->summary);
         putchar('\n');
     }
-    fputs(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 bad model file, 4 bad data, 5 an "
-          "accuracy gate "
-          "missed, 130 interrupted.\n.SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colours when set\n",
-          stdout);
+    fputs(EXIT_STATUS ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colours when set\n", stdout);
 }
 
 void cli_help_man(const cli_command *command)
@@ -147,8 +150,11 @@ void cli_help_man(const cli_command *command)
     for (int g = 0; g < CLI_MAX_GROUPS && command->groups[g]; g++) {
         printf(".SH OPTIONS: %s\n", command->groups[g]->title);
         for (const cli_option *o = command->groups[g]->options; o->name; o++)
-            man_option(o);
+            man_option(command, o);
     }
+    fputs(".SH EXAMPLE\n.nf\n", stdout);
+    print_troff(command->example);
+    fputs("\n.fi\n" EXIT_STATUS, stdout);
     fputs(".SH SEE ALSO\n.BR refold (1)\n", stdout);
 }
 

@@ -111,6 +111,7 @@ typedef struct cli_command {
     int (*run)(struct cli_session *session); /* exit code */
     const char
         *checks; /* a required option that `run` itself asks for where it needs it; or NULL */
+    const char *example;                     /* a whole command line; a test runs it */
     const cli_group *groups[CLI_MAX_GROUPS]; /* ended by NULL */
 } cli_command;
 

@@ -1,5 +1,6 @@
 """Words of the command line: help, wrong usage, exit codes, closed outputs."""
 import os
+import shlex
 import subprocess
 
 import program
@@ -23,6 +24,20 @@ class Usage(program.ProgramTest):
             self.assertTrue(text.startswith(f"usage: refold {command} "))
             self.assertEqual(text, self.succeed(command, "--help"))
             self.assertEqual(text, self.succeed(command, "--nonsense", "-h"))
+
+    def test_every_example_passes_the_parser(self):
+        for command in COMMANDS:
+            words = shlex.split(self.succeed("help", command).split("\nExample\n")[1])
+            self.assertEqual(words[:2], ["refold", command])
+            self.assertIn(shlex.join(words).replace("-", "\\-"), self.succeed("help", "--man", command))
+            if command == "zoo":
+                self.succeed(*words[1:])
+            else:  # nothing is wrong but that there is no such file
+                self.fail_with(3, f"'{words[2]}'", *words[1:])
+
+    def test_required_is_what_is_always_required(self):
+        self.assertIn("(required)", self.succeed("evaluate", "--help").split("--preset")[0])
+        self.assertNotIn("(required)", self.succeed("quantize", "--help").split("--data SPEC")[1])
 
     def test_every_default_in_the_tables_can_be_parsed(self):
         # Defaults are parsed before anything else is looked at: a bad one would be reported in place of MODEL.
@@ -60,6 +75,7 @@ class Usage(program.ProgramTest):
                               ("--mean", "1,2,3,4,5"), ("--min-top1", "101"), ("--scale", "nan")):
             self.fail_with(2, f"{option} '", "evaluate", "m", "--data", "d", option, value)
         self.fail_with(2, "--lr '-0.1'", "train", "m", "-o", "o", "--data", "d", "--lr", "-0.1")
+        self.fail_with(2, "--momentum '1'", "train", "m", "-o", "o", "--data", "d", "--momentum", "1")
         self.fail_with(2, "--param-bw '17'", "quantize", "m", "-o", "o", "--data", "d", "--param-bw", "17")
 
     def test_choices_are_listed(self):
