@@ -247,7 +247,8 @@ rf_status rf_layer_set_bias(rf_graph *g, const rf_layer *layer, int64_t channels
     return RF_OK;
 }
 
-rf_status rf_layer_replace_bn(rf_graph *g, const rf_layer *layer, rf_node *bn, rf_node *adder)
+rf_status rf_layer_replace_bn(rf_graph *g, const rf_layer *layer, rf_node *bn, rf_node *adder,
+                              bool keep_name)
 {
     rf_value *out = bn->outputs[0], *v = bn->inputs[0];
 
@@ -257,5 +258,7 @@ rf_status rf_layer_replace_bn(rf_graph *g, const rf_layer *layer, rf_node *bn, r
         v = between->inputs[0];
         RF_TRY(rf_graph_remove_node(g, between));
     }
+    if (keep_name && !out->is_output && !out->pinned && layer->output->producer == adder)
+        return rf_graph_replace_uses(g, out, layer->output, NULL);
     return rf_node_set_output(g, adder, 0, out);
 }

@@ -40,9 +40,11 @@ rf_status rf_layer_set_bias(rf_graph *g, const rf_layer *layer, int64_t channels
                             rf_node **adder_out);
 /*
  * Take out the BN and the (disabled) quantizers between it and the layer; `adder` then makes the BN's former output,
- * so that names and quantizers behind the BN stay as they are.
+ * so that names and quantizers behind the BN stay as they are. `keep_name`: what read the BN's output reads the layer's,
+ * under the layer's name, as in a file that AIMET exports; where the layer makes it and it is no output of the graph.
  */
-rf_status rf_layer_replace_bn(rf_graph *g, const rf_layer *layer, rf_node *bn, rf_node *adder);
+rf_status rf_layer_replace_bn(rf_graph *g, const rf_layer *layer, rf_node *bn, rf_node *adder,
+                              bool keep_name);
 
 /* Let input `index` of n be `count` floats: in place where n is the only user, else as a new constant. */
 rf_status rf_node_set_floats(rf_graph *g, rf_node *n, int index, const char *base,

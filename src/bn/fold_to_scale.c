@@ -19,9 +19,10 @@ typedef struct fold {
     rf_bn_affine bn;
     rf_node *quantizer; /* of the weights */
     rf_qspec spec;
+    int64_t ranges;                       /* of the weights: channels, or 1 (compat aimet only) */
     float *bias;                          /* [channels] of the layer, then of the result */
     float *old_weights;                   /* as they were */
-    float *old_min, *old_max, *min, *max; /* [channels] */
+    float *old_min, *old_max, *min, *max; /* [ranges] */
     int32_t *old_codes;                   /* signed: real = scale * code */
     bool *dead;                           /* [channels] */
     rf_folded result;
@@ -58,11 +59,12 @@ static const char *refuse_quantizer(fold *f)
         return "BatchNorm folding to scale supports learned ranges only (compat aimet); quantize "
                "with a tf-init or "
                "tf-enhanced-init scheme";
-    if (rf_quantizer_axis(q) < 0)
+    if (rf_quantizer_axis(q) < 0 && !f->sim->compat_aimet)
         return "its weights have one range for all channels (per tensor), which cannot absorb a "
                "factor a channel; "
                "quantize with --config per-channel";
-    if (rf_quantizer_axis(q) != f->layer.channel_axis || rf_quantizer_count(q) != f->bn.channels)
+    if (rf_quantizer_axis(q) >= 0 &&
+        (rf_quantizer_axis(q) != f->layer.channel_axis || rf_quantizer_count(q) != f->bn.channels))
         return "its weight ranges do not lie along the BN's channels";
     if (rf_attr_int(q, "frozen", 0) && f->sim->learned)
         return "its weight ranges are frozen; unfreeze them";
@@ -113,6 +115,11 @@ static int64_t channel_of(const fold *f, int64_t i)
     return i / rf_layer_channel_inner(&f->layer) % f->bn.channels;
 }
 
+static int64_t range_of(const fold *f, int64_t i)
+{
+    return f->ranges == 1 ? 0 : channel_of(f, i);
+}
+
 /* Codes q of the weights now, made signed with each channel's offset: what the target multiplies. In the arena. */
 static rf_status signed_codes(fold *f, int32_t **out)
 {
@@ -124,7 +131,7 @@ static rf_status signed_codes(fold *f, int32_t **out)
         return RF_ENOMEM;
     RF_TRY(rf_quantizer_codes(f->sim->ctx, f->quantizer, &codes));
     for (int64_t i = 0; i < count; i++) {
-        const int64_t c = channel_of(f, i);
+        const int64_t c = range_of(f, i);
         float scale = 0.0F;
         int32_t offset = 0;
         rf_scale_offset(&f->spec, min[c], max[c], &scale, &offset);
@@ -151,7 +158,8 @@ static void load_range(fold *f, int64_t c)
 }
 
 /*
- * range' = range * |factor|; a negative factor swaps the ends. A channel whose range would fall below what gating
+ * range' = range * |factor|; a negative factor swaps the ends. One range for all channels follows the first of them, as
+ * it does in AIMET. A channel whose range would fall below what gating
  * leaves is dead: weights 0 and the old range, never a scale that vanishes.
  */
 static void scale_range(fold *f, int64_t c)
@@ -175,6 +183,7 @@ static rf_status keep_old(fold *f)
     const rf_tensor *w = f->layer.weight->constant;
     const size_t channels = (size_t)f->bn.channels;
 
+    f->ranges = rf_quantizer_count(f->quantizer);
     f->old_weights = rf_arena_array(f->arena, (size_t)w->count, sizeof(float));
     f->old_min = rf_arena_array(f->arena, channels, sizeof(float));
     f->old_max = rf_arena_array(f->arena, channels, sizeof(float));
@@ -242,12 +251,12 @@ static rf_status fold_weights(fold *f)
 {
     int32_t *codes = NULL;
 
-    for (int64_t c = 0; c < f->bn.channels; c++) {
+    for (int64_t c = 0; c < f->ranges; c++) {
         load_range(f, c);
         scale_range(f, c);
     }
     scale_weights(f);
-    RF_TRY(rf_quantizer_set_range(f->sim, f->quantizer, f->min, f->max, f->bn.channels));
+    RF_TRY(rf_quantizer_set_range(f->sim, f->quantizer, f->min, f->max, f->ranges));
     RF_TRY(signed_codes(f, &codes));
     if (!f->sim->compat_aimet && largest_difference(f, codes) > 0) {
         centre_ties(f, codes);
@@ -262,7 +271,7 @@ static rf_status restore(fold *f)
     rf_tensor *w = f->layer.weight->constant;
 
     memcpy(w->data, f->old_weights, (size_t)w->count * sizeof(float));
-    return rf_quantizer_set_range(f->sim, f->quantizer, f->old_min, f->old_max, f->bn.channels);
+    return rf_quantizer_set_range(f->sim, f->quantizer, f->old_min, f->old_max, f->ranges);
 }
 
 /* bias' = beta - (mean - bias) c; a dead channel's output is its beta, as far as its factor lets it. */
@@ -281,7 +290,8 @@ static rf_status join(fold *f)
 
     fold_bias(f);
     RF_TRY(rf_layer_set_bias(g, &f->layer, f->bn.channels, f->bias, &adder));
-    return rf_layer_replace_bn(g, &f->layer, f->pair->bn, adder);
+    return rf_layer_replace_bn(g, &f->layer, f->pair->bn, adder,
+                               /*keep_name=*/f->sim->compat_aimet);
 }
 
 static rf_status fold_pair(rf_sim *sim, rf_arena *arena, const rf_bn_pair *pair, rf_fold_log *log)
@@ -305,6 +315,11 @@ static rf_status fold_pair(rf_sim *sim, rf_arena *arena, const rf_bn_pair *pair,
             "a channel whose gamma is negative has weights at the lowest code, which has no "
             "mirror image; train on, or quantize anew from the float model");
     }
+    if (f.ranges < f.bn.channels)
+        rf_log(sim->ctx, RF_LOG_WARNING,
+               "layer '%s': its weights have one range, which took the factor of channel 0 for all "
+               "(compat aimet); its codes changed by up to %lld",
+               pair->layer->name, (long long)f.result.max_code_difference);
     RF_TRY(join(&f));
     return rf_fold_log_folded(log, &f.result);
 }

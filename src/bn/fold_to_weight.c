@@ -42,7 +42,7 @@ static rf_status fold_backward(rf_graph *g, rf_arena *arena, const rf_bn_pair *p
     for (int64_t c = 0; c < bn.channels; c++)
         bias[c] = bn.beta[c] - (bn.mean[c] - bias[c]) * bn.scale[c];
     RF_TRY(rf_layer_set_bias(g, &layer, bn.channels, bias, &adder));
-    return rf_layer_replace_bn(g, &layer, pair->bn, adder);
+    return rf_layer_replace_bn(g, &layer, pair->bn, adder, /*keep_name=*/false);
 }
 
 /* --- forward: BN -> layer --- */
