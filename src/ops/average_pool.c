@@ -13,7 +13,7 @@ static rf_status forward(rf_step *s)
 
 static rf_status backward(rf_step *s)
 {
-    if (s->diff_in[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_average_pool_backward(s->state, rf_view_f32(&s->diff_out[0]),
                                  rf_view_f32(&s->diff_in[0]));
     return RF_OK;

@@ -92,12 +92,8 @@ static const rf_view *kept(const rf_step *s, int i)
 static void input_backward(rf_step *s, int i, rf_row_fn fn)
 {
     const rf_view *dst = &s->diff_in[i], *diff_out = &s->diff_out[0];
-    if (!dst->data)
+    if (!rf_step_has_gradient(s, i))
         return;
-    if (!diff_out->data) {
-        rf_view_zero(dst);
-        return;
-    }
     if (!fn) {
         rf_sum_to(diff_out, dst);
         return;

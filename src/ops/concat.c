@@ -48,11 +48,9 @@ static rf_status backward(rf_step *s)
     int64_t at = 0;
     for (int i = 0; i < s->in_count; i++) {
         const int64_t count = s->in[i].dims[axis];
-        if (s->diff_in[i].data && s->diff_out[0].data) {
+        if (rf_step_has_gradient(s, i)) {
             const rf_view part = rf_view_part(&s->diff_out[0], axis, at, count);
             rf_strided_copy(&part, &s->diff_in[i]);
-        } else if (s->diff_in[i].data) {
-            rf_view_zero(&s->diff_in[i]);
         }
         at += count;
     }

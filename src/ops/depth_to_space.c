@@ -35,14 +35,11 @@ static rf_status forward(rf_step *s)
 static rf_status backward(rf_step *s)
 {
     rf_view deep, wide;
-    if (!s->diff_in[0].data)
+    if (!rf_step_has_gradient(s, 0))
         return RF_OK;
     rf_pixel_blocks(&s->diff_in[0], &s->diff_out[0],
                     rf_attr_string(s->node, "mode", "DCR")[0] == 'D', &deep, &wide);
-    if (s->diff_out[0].data)
-        rf_strided_copy(&wide, &deep);
-    else
-        rf_view_zero(&s->diff_in[0]);
+    rf_strided_copy(&wide, &deep);
     return RF_OK;
 }
 

@@ -29,10 +29,8 @@ static rf_status forward(rf_step *s)
 
 static rf_status backward(rf_step *s)
 {
-    if (s->diff_in[0].data && s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_strided_copy(&s->diff_out[0], &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }
 

@@ -1,7 +1,6 @@
 /* DequantizeLinear: y = (code - zero point) * scale. Per axis since opset 13. Opset 10. */
 #include "ops/element.h"
 #include "ops/linear_grid.h"
-#include "ops/strided.h"
 
 static rf_status infer(rf_inference *io)
 {
@@ -37,22 +36,8 @@ static void dequantize_row(char *const *data, const int64_t *strides, int64_t n,
 
 static rf_status forward(rf_step *s)
 {
-    static const int32_t none = 0; /* read as one element of any of the three dtypes */
     const rf_dtype dtype = s->in[0].dtype;
-    const rf_view scale = rf_linear_grid_view(s, 1);
-    rf_view zero;
-    if (s->in_count > 2 && s->in[2].data) {
-        zero = rf_linear_grid_view(s, 2);
-    } else {
-        const rf_shape scalar = { 0 };
-        rf_view_init(&zero, dtype, &scalar, RF_LAYOUT_PLAIN);
-        zero.data = (void *)(uintptr_t)&none;
-    }
-    const rf_view *views[] = { &s->out[0], &s->in[0], &scale, &zero };
-    rf_loop loop;
-    rf_loop_init(&loop, views, 4);
-    rf_loop_run(&loop, dequantize_row, &dtype);
-    return RF_OK;
+    return rf_linear_grid_run(s, dtype, dequantize_row, &dtype);
 }
 
 const rf_op rf_op_dequantize_linear = {

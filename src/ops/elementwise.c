@@ -92,12 +92,8 @@ rf_status rf_unary_backward(rf_step *s, rf_row_fn fn, const void *user)
                           : needs & RF_NEEDS_IN(0) ? &s->in[0]
                                                    : &s->diff_out[0];
     const rf_view *views[] = { &s->diff_in[0], &s->diff_out[0], kept };
-    if (!s->diff_in[0].data)
-        return RF_OK;
-    if (s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_rows(views, 3, fn, user);
-    else
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }
 

@@ -91,12 +91,8 @@ rf_status rf_extremum_backward(rf_step *s)
     }
     for (int i = 0; i < s->in_count; i++) {
         const rf_view *shared[] = { &share, &count, y, &s->in[i], dy };
-        if (!s->diff_in[i].data)
+        if (!rf_step_has_gradient(s, i))
             continue;
-        if (!dy->data) {
-            rf_view_zero(&s->diff_in[i]);
-            continue;
-        }
         rf_rows(shared, 5, share_row, NULL);
         rf_sum_to(&share, &s->diff_in[i]);
     }

@@ -36,7 +36,7 @@ static rf_status forward(rf_step *s)
 static rf_status backward(rf_step *s)
 {
     const int64_t *dims = s->in[0].dims;
-    if (s->diff_in[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_global_average_backward(dims[0], rows(s), dims[1], rf_view_f32(&s->diff_out[0]),
                                    rf_view_f32(&s->diff_in[0]));
     return RF_OK;

@@ -1,6 +1,5 @@
 /* GlobalMaxPool: the largest of each channel; equal ones share the gradient. Opset 1. */
 #include "ops/reduction.h"
-#include "ops/strided.h"
 
 static rf_status infer(rf_inference *io)
 {
@@ -28,10 +27,8 @@ static rf_status forward(rf_step *s)
 
 static rf_status backward(rf_step *s)
 {
-    if (s->diff_in[0].data && s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_reduce_max_backward(&s->in[0], &s->out[0], &s->diff_out[0], s->scratch, &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }
 

@@ -26,7 +26,8 @@ rf_status rf_linear_grid_check(const rf_inference *io, rf_dtype dtype)
     return RF_OK;
 }
 
-rf_view rf_linear_grid_view(const rf_step *s, int input)
+/* Input 1 or 2 as a view that stretches to input 0. */
+static rf_view stretched(const rf_step *s, int input)
 {
     const int rank = s->in[0].rank;
     rf_view v = s->in[input];
@@ -41,4 +42,26 @@ rf_view rf_linear_grid_view(const rf_step *s, int input)
         v.strides[axis] = 1;
     }
     return v;
+}
+
+static rf_view no_zero_point(rf_dtype dtype)
+{
+    static const int32_t none = 0; /* read as one element of any of the three dtypes */
+    const rf_shape scalar = { 0 };
+    rf_view zero;
+    rf_view_init(&zero, dtype, &scalar, RF_LAYOUT_PLAIN);
+    zero.data = (void *)(uintptr_t)&none;
+    return zero;
+}
+
+rf_status rf_linear_grid_run(const rf_step *s, rf_dtype dtype, rf_loop_fn fn, const void *user)
+{
+    const rf_view scale = stretched(s, 1);
+    const bool with_zero = s->in_count > 2 && s->in[2].data;
+    const rf_view zero = with_zero ? stretched(s, 2) : no_zero_point(dtype);
+    const rf_view *views[] = { &s->out[0], &s->in[0], &scale, &zero };
+    rf_loop loop;
+    rf_loop_init(&loop, views, 4);
+    rf_loop_run(&loop, fn, user);
+    return RF_OK;
 }

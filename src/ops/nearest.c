@@ -4,7 +4,6 @@
 
 #include "ops/index_map.h"
 #include "ops/nearest.h"
-#include "ops/strided.h"
 
 static bool is_one_of(const char *name, const char *const *names)
 {
@@ -89,9 +88,7 @@ rf_status rf_nearest_forward(rf_step *s)
 
 rf_status rf_nearest_backward(rf_step *s)
 {
-    if (s->diff_in[0].data && s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_index_map_scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "ops/element.h"
 #include "ops/op_util.h"
+#include "ops/strided.h"
 
 #define DETAIL_BYTES 512 /* longest message behind the node's name */
 
@@ -154,6 +155,14 @@ void rf_broadcast_view(const rf_view *v, const rf_view *dst, rf_view *out)
         out->dims[d] = dst->dims[d];
         out->strides[d] = repeated ? 0 : from.strides[d - shift];
     }
+}
+
+bool rf_step_has_gradient(const rf_step *s, int i)
+{
+    const bool wanted = s->diff_in[i].data, arrives = s->diff_out[0].data;
+    if (wanted && !arrives)
+        rf_view_zero(&s->diff_in[i]);
+    return wanted && arrives;
 }
 
 rf_status rf_step_new_state(rf_step *s, size_t bytes, void **out)

@@ -37,6 +37,12 @@ void rf_broadcast_view(const rf_view *v, const rf_view *dst, rf_view *out);
  */
 void rf_sum_to(const rf_view *src, const rf_view *dst);
 
+/*
+ * Whether backward has to compute input i's gradient from that of output 0. Where that is zero and
+ * input i's is wanted, it is filled here.
+ */
+bool rf_step_has_gradient(const rf_step *s, int i);
+
 /* Allocate zeroed s->state; RF_ENOMEM. */
 rf_status rf_step_new_state(rf_step *s, size_t bytes, void **out);
 void rf_step_free_state(rf_step *s); /* a ready `release` for a state without handles */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "ops/index_map.h"
-#include "ops/strided.h"
 
 typedef enum border { BORDER_CONSTANT, BORDER_REFLECT, BORDER_EDGE, BORDER_UNKNOWN } border;
 
@@ -131,10 +130,8 @@ static rf_status forward(rf_step *s)
 
 static rf_status backward(rf_step *s)
 {
-    if (s->diff_in[0].data && s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_index_map_scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }
 

@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "ops/linear_grid.h"
-#include "ops/strided.h"
 
 static rf_status infer(rf_inference *io)
 {
@@ -59,22 +58,8 @@ static void quantize_row(char *const *data, const int64_t *strides, int64_t n, c
 
 static rf_status forward(rf_step *s)
 {
-    static const uint8_t none = 0;
-    const rf_view scale = rf_linear_grid_view(s, 1);
     const bool is_signed = s->out[0].dtype == RF_DTYPE_I8;
-    rf_view zero = scale;
-    if (s->in_count > 2 && s->in[2].data) {
-        zero = rf_linear_grid_view(s, 2);
-    } else {
-        const rf_shape scalar = { 0 };
-        rf_view_init(&zero, RF_DTYPE_U8, &scalar, RF_LAYOUT_PLAIN);
-        zero.data = (void *)(uintptr_t)&none;
-    }
-    const rf_view *views[] = { &s->out[0], &s->in[0], &scale, &zero };
-    rf_loop loop;
-    rf_loop_init(&loop, views, 4);
-    rf_loop_run(&loop, quantize_row, &is_signed);
-    return RF_OK;
+    return rf_linear_grid_run(s, s->out[0].dtype, quantize_row, &is_signed);
 }
 
 const rf_op rf_op_quantize_linear = {

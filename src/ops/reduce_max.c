@@ -3,7 +3,6 @@
  * gradient. Opset 1.
  */
 #include "ops/reduction.h"
-#include "ops/strided.h"
 
 static rf_status prepare(rf_step *s)
 {
@@ -23,12 +22,11 @@ static rf_status forward(rf_step *s)
 static rf_status backward(rf_step *s)
 {
     rf_view kept, diff;
+    if (!rf_step_has_gradient(s, 0))
+        return RF_OK;
     RF_TRY(rf_reduce_kept(s, &s->out[0], &kept));
     RF_TRY(rf_reduce_kept(s, &s->diff_out[0], &diff));
-    if (s->diff_in[0].data && diff.data)
-        rf_reduce_max_backward(&s->in[0], &kept, &diff, s->scratch, &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
+    rf_reduce_max_backward(&s->in[0], &kept, &diff, s->scratch, &s->diff_in[0]);
     return RF_OK;
 }
 

@@ -1,7 +1,6 @@
 /* ReduceMean: the mean over `axes` (attribute, or input 1 since opset 18). Opset 1. */
 #include "ops/reduction.h"
 #include "ops/elementwise.h"
-#include "ops/strided.h"
 
 /* 1 / number of elements in a mean */
 static double factor_of(const rf_step *s)
@@ -30,11 +29,10 @@ static rf_status backward(rf_step *s)
     const float factor = (float)factor_of(s);
     rf_view kept;
     const rf_view *views[] = { &s->diff_in[0], &kept };
+    if (!rf_step_has_gradient(s, 0))
+        return RF_OK;
     RF_TRY(rf_reduce_kept(s, &s->diff_out[0], &kept));
-    if (s->diff_in[0].data && kept.data)
-        rf_rows(views, 2, scale_row, &factor);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
+    rf_rows(views, 2, scale_row, &factor);
     return RF_OK;
 }
 

@@ -13,11 +13,10 @@ static rf_status forward(rf_step *s)
 static rf_status backward(rf_step *s)
 {
     rf_view kept;
+    if (!rf_step_has_gradient(s, 0))
+        return RF_OK;
     RF_TRY(rf_reduce_kept(s, &s->diff_out[0], &kept));
-    if (s->diff_in[0].data && kept.data)
-        rf_strided_copy(&kept, &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
+    rf_strided_copy(&kept, &s->diff_in[0]);
     return RF_OK;
 }
 

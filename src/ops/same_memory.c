@@ -26,9 +26,7 @@ rf_status rf_same_memory_forward(rf_step *s)
 
 rf_status rf_same_memory_backward(rf_step *s)
 {
-    if (s->diff_in[0].data && s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         copy(&s->diff_out[0], &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }

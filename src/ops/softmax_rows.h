@@ -1,19 +1,20 @@
-/* What Softmax and LogSoftmax share: which elements belong together. */
+/* Softmax and LogSoftmax but for their formulas: which elements belong together. */
 #ifndef RF_OPS_SOFTMAX_ROWS_H
 #define RF_OPS_SOFTMAX_ROWS_H
 
 #include "ops/op_util.h"
 
-/*
- * A plain tensor as [outer][length][inner]: each group of `length` elements, `inner` apart, is
- * normalized by itself. Before opset 13 a group is everything from `axis` (default 1) on; since
- * then it runs along `axis` (default -1) only.
- */
-typedef struct rf_softmax_rows {
-    int64_t outer, length, inner;
-} rf_softmax_rows;
+/* The operator's rule, for one group: n elements, `stride` apart. */
+typedef struct rf_softmax {
+    void (*forward)(const float *x, float *y, int64_t n, int64_t stride);
+    void (*backward)(const float *y, const float *dy, float *dx, int64_t n, int64_t stride);
+} rf_softmax;
 
 rf_status rf_softmax_infer(rf_inference *io);
-rf_softmax_rows rf_softmax_rows_of(const rf_step *s);
+rf_status rf_softmax_forward(rf_step *s);
+rf_status rf_softmax_backward(rf_step *s);
+
+/* Of one group: subtracted, it keeps exp from overflowing. */
+float rf_softmax_largest(const float *x, int64_t n, int64_t stride);
 
 #endif

@@ -1,6 +1,5 @@
 /* Tile: the input repeated `repeats` times along each dim. Opset 6. */
 #include "ops/index_map.h"
-#include "ops/strided.h"
 
 static rf_status infer(rf_inference *io)
 {
@@ -36,10 +35,8 @@ static rf_status forward(rf_step *s)
 
 static rf_status backward(rf_step *s)
 {
-    if (s->diff_in[0].data && s->diff_out[0].data)
+    if (rf_step_has_gradient(s, 0))
         rf_index_map_scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
-    else if (s->diff_in[0].data)
-        rf_view_zero(&s->diff_in[0]);
     return RF_OK;
 }
 

@@ -56,13 +56,10 @@ static rf_status forward(rf_step *s)
 static rf_status backward(rf_step *s)
 {
     rf_view dst;
-    if (!s->diff_in[0].data)
+    if (!rf_step_has_gradient(s, 0))
         return RF_OK;
     RF_TRY(permuted(s, &s->diff_in[0], &dst));
-    if (s->diff_out[0].data)
-        rf_strided_copy(&s->diff_out[0], &dst);
-    else
-        rf_view_zero(&dst);
+    rf_strided_copy(&s->diff_out[0], &dst);
     return RF_OK;
 }
 

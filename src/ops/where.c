@@ -70,10 +70,8 @@ static void input_backward(const rf_step *s, int input)
 static rf_status backward(rf_step *s)
 {
     for (int i = 1; i < 3; i++)
-        if (s->diff_in[i].data && s->diff_out[0].data)
+        if (rf_step_has_gradient(s, i))
             input_backward(s, i);
-        else if (s->diff_in[i].data)
-            rf_view_zero(&s->diff_in[i]);
     return RF_OK;
 }
 
