@@ -21,6 +21,7 @@ static rf_status run_epoch(rf_context *ctx, rf_feed *feed, rf_meter *meter, rf_l
         RF_TRY(rf_plan_forward(plan));
         const rf_loss_batch labels = { .labels = batch.labels,
                                        .count = batch.count,
+                                       .batch = rf_plan_input(plan, 0)->dims[0],
                                        .first = sums->samples };
         RF_TRY(rf_loss_add(ctx, rf_plan_output(plan, 0), &labels, NULL, sums));
         *classes_out = rf_plan_output(plan, 0)->dims[1];

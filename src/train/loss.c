@@ -20,6 +20,11 @@ static rf_status check_logits(rf_context *ctx, const rf_view *logits, const rf_l
     if (batch->count > shape.dims[0])
         return rf_fail(ctx, RF_ESHAPE, "%lld labels for an output of %lld samples",
                        (long long)batch->count, (long long)shape.dims[0]);
+    if (batch->batch > 0 && batch->batch != shape.dims[0])
+        return rf_fail(ctx, RF_ESHAPE,
+                       "the first output is %s for a batch of %lld: its first dimension is not the "
+                       "batch",
+                       rf_shape_text(&shape, text), (long long)batch->batch);
     for (int64_t i = 0; i < batch->count; i++)
         if (batch->labels[i] < 0 || batch->labels[i] >= shape.dims[1])
             return rf_fail(ctx, RF_EDATA,

@@ -15,6 +15,7 @@ typedef struct rf_loss_sums {
 typedef struct rf_loss_batch {
     const int64_t *labels; /* [count] */
     int64_t count;         /* samples that count, <= dims[0] of the logits */
+    int64_t batch;         /* samples that went in, which dims[0] has to be; 0: not asked for */
     int64_t first;         /* position of sample 0 in the epoch, for messages */
     double smoothing;      /* 0 <= s < 1: target (1-s) one-hot + s/classes */
 } rf_loss_batch;

@@ -174,6 +174,7 @@ static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
 {
     const rf_loss_batch labels = { .labels = batch->labels,
                                    .count = batch->count,
+                                   .batch = rf_plan_input(plan, 0)->dims[0],
                                    .first = t->at.batch * t->o.batch,
                                    .smoothing = t->o.label_smoothing };
     rf_loss_sums sums = { 0 };

@@ -77,6 +77,31 @@ static void an_interruption_stops_it(void **state)
     rf_context_free(ctx);
 }
 
+/* Rows of an output that are no samples must not be counted as if they were. */
+static void an_output_without_the_batch_in_front_is_refused(void **state)
+{
+    rf_context *ctx = test_context();
+    bn_net n = bn_net_new(ctx, 4, (int64_t[]){ -1, 1, 4, 4 });
+    net_data d = net_data_new(ctx, 4, (int64_t[]){ 8, 1, 4, 4 }, 2);
+    rf_train_options o = RF_TRAIN_OPTIONS_INIT;
+    rf_tensor *to = NULL;
+    rf_value *shape = NULL;
+    rf_accuracy a;
+    (void)state;
+    CHECK_OK(ctx, rf_tensor_new(ctx, RF_DTYPE_I64, 1, (int64_t[]){ 2 }, &to));
+    rf_tensor_i64(to)[0] = -1;
+    rf_tensor_i64(to)[1] = 8;
+    CHECK_OK(ctx, rf_graph_take_constant(n.g, "to", to, &shape));
+    bn_net_node(&n, "Reshape", "halves", n.at, shape, NULL, NULL, NULL);
+    bn_net_gemm(&n, "fc", 8, 2);
+    rf_graph *g = bn_net_finish(&n);
+    CHECK_FAILS(ctx, RF_ESHAPE, "[16, 2] for a batch of 8", rf_evaluate(g, d.dataset, 8, &a));
+    CHECK_FAILS(ctx, RF_ESHAPE, "not the batch", rf_train_graph(g, d.dataset, &o, NULL));
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -84,6 +109,7 @@ int main(void)
         cmocka_unit_test(top5_is_unknown_with_fewer_classes),
         cmocka_unit_test(a_model_with_too_few_classes_names_the_sample),
         cmocka_unit_test(data_without_labels_is_refused),
+        cmocka_unit_test(an_output_without_the_batch_in_front_is_refused),
         cmocka_unit_test(an_interruption_stops_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
