@@ -86,6 +86,8 @@ rf_status rf_graph_need_float(const rf_graph *g, const char *purpose)
 
 rf_status rf_graph_need_float_inputs(const rf_graph *g)
 {
+    if (g->inputs.count == 0)
+        return rf_fail(g->ctx, RF_EMODEL, "the graph has no inputs, so there is nothing to feed");
     for (size_t i = 0; i < g->inputs.count; i++) {
         const rf_value *v = g->inputs.items[i];
         if (v->dtype != RF_DTYPE_F32)

@@ -8,7 +8,7 @@
 rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out);
 /* RF_ESTATE where QuantizeLinear or DequantizeLinear stand: an exported QDQ model runs, but has nothing to learn with. */
 rf_status rf_graph_need_float(const rf_graph *g, const char *purpose);
-/* RF_EUNSUPPORTED where an input is not float32, which is all that data sets and arrays feed. */
+/* RF_EMODEL where there are no inputs, RF_EUNSUPPORTED where one is not float32, which is all that data sets and arrays feed. */
 rf_status rf_graph_need_float_inputs(const rf_graph *g);
 int64_t rf_graph_fixed_batch(const rf_graph *g); /* dim 0 where every input declares it; 0: free */
 

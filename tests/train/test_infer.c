@@ -94,10 +94,11 @@ static void wrong_inputs_are_refused(void **state)
     rf_context_free(ctx);
 }
 
-static void an_input_of_integers_is_refused(void **state)
+static void inputs_that_cannot_be_fed_are_refused(void **state)
 {
     rf_context *ctx = test_context();
     const rf_shape shape = rf_shape_of(2, (int64_t[]){ -1, 2 });
+    const rf_shape shape_of_one = rf_shape_of(1, (int64_t[]){ 1 });
     bn_net n = { .ctx = ctx };
     net_data d = net_data_new(ctx, 2, (int64_t[]){ 4, 2 }, 2);
     rf_tensor *x = ramp(ctx, 3), *y = NULL;
@@ -113,6 +114,14 @@ static void an_input_of_integers_is_refused(void **state)
                 rf_infer(g, (const rf_tensor *const *)&x, 3, &y));
     CHECK_FAILS(ctx, RF_EUNSUPPORTED, "input 'ids' of the model is int64",
                 rf_evaluate(g, d.dataset, 4, &accuracy));
+    rf_graph_free(g);
+    CHECK_OK(ctx, rf_graph_new(ctx, "net", &n.g));
+    CHECK_OK(ctx, rf_graph_set_opset(n.g, "", 13));
+    n.at = bn_net_constant(&n, "c", "value", shape_of_one, 0.0, 1.0);
+    bn_net_op(&n, "Relu", "relu");
+    g = bn_net_finish(&n);
+    CHECK_FAILS(ctx, RF_EMODEL, "no inputs", rf_infer(g, NULL, 3, &y));
+    CHECK_FAILS(ctx, RF_EMODEL, "no inputs", rf_evaluate(g, d.dataset, 4, &accuracy));
     rf_tensor_free(x);
     net_data_close(&d);
     rf_graph_free(g);
@@ -125,7 +134,7 @@ int main(void)
         cmocka_unit_test(every_sample_comes_out_whatever_the_batch),
         cmocka_unit_test(a_fixed_batch_is_filled_up),
         cmocka_unit_test(wrong_inputs_are_refused),
-        cmocka_unit_test(an_input_of_integers_is_refused),
+        cmocka_unit_test(inputs_that_cannot_be_fed_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
