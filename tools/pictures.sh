@@ -35,8 +35,8 @@ set border 3
 set xtics nomirror scale 0
 set ytics nomirror
 unset key
-plot "$data" using 1:3:xtic(2) with boxes lc rgb "#2a6fbb", \
-     "" using 1:3:(sprintf("%.2f", \$3)) with labels offset 0,0.7 font ",11"
+plot "$data" using 1:3:xtic(2) with boxes lc rgb "#2a6fbb" title "top-1", \
+     "" using 1:3:(sprintf("%.2f", \$3)) with labels offset 0,0.7 font ",11" title "top-1"
 PLOT
     rm -f "$data"
 }

@@ -4,7 +4,7 @@ import re
 import tree
 
 # Taken apart, so that this file does not find itself.
-PATTERNS = ["/wo" "rk/", "/ro" "ot/", "/ho" "me/", "/tmp/bu" "ild", "registry.np" "mjs.org", "deb.deb" "ian.org",
+PATTERNS = ["/wo" "rk/", "/ro" "ot/", "/ho" "me/", "/tmp/bu" "ild", "/tmp/tm" "p.", "registry.np" "mjs.org", "deb.deb" "ian.org",
             "files.pyth" "onhosted.org"]
 EXEMPT = (".png", ".onnx", ".npy", ".npz", ".gz", ".jpg", ".safetensors")
 
