@@ -23,11 +23,14 @@ static void print_json(const rf_export_report *r)
     cli_json_release(&j);
 }
 
-static void print_text(const rf_export_report *r)
+static void print_text(const rf_export_report *r, bool names)
 {
     for (int i = 0; i < r->file_count; i++)
         printf("%s\n", r->files[i]);
-    printf("%lld tensors with an encoding, %d float\n", (long long)r->encoded, r->float_count);
+    printf("%lld tensors with an encoding, %d float%s\n", (long long)r->encoded, r->float_count,
+           names || r->float_count == 0 ? "" : " (--verbose lists them)");
+    for (int i = 0; names && i < r->float_count; i++)
+        printf("  float %s\n", r->float_tensors[i]);
 }
 
 int cmd_export(cli_session *s)
@@ -47,7 +50,7 @@ int cmd_export(cli_session *s)
     if (!code && s->options->json)
         print_json(report);
     else if (!code)
-        print_text(report);
+        print_text(report, s->options->verbose);
     rf_export_report_free(report);
     cli_model_release(&model);
     return code;

@@ -53,6 +53,14 @@ class Workflow(program.ProgramTest):
         found = self.document("evaluate", "exported/model_qdq.onnx", "--data", data)
         self.assertEqual((found["samples"], found["top5"]), (48, None))
 
+    def test_export_lists_what_stays_float(self):
+        self.walk()
+        floats = self.document("export", "4.onnx", "-o", "listed")["float"]
+        text = self.succeed("export", "4.onnx", "-o", "verbose", "-v")
+        self.assertTrue(floats)
+        self.assertEqual([line[8:] for line in text.splitlines() if line.startswith("  float ")], floats)
+        self.assertIn(f"{len(floats)} float (--verbose lists them)", self.succeed("export", "4.onnx", "-o", "short"))
+
     def test_encodings_lie_on_their_grid(self):
         self.walk()
         found = self.document("encodings", "4.onnx")
