@@ -36,7 +36,7 @@ rf_status rf_binary_prepare(rf_step *s)
 }
 
 typedef struct integers {
-    int64_t (*fn)(int64_t, int64_t);
+    rf_integer_fn fn;
     rf_dtype dtype;
 } integers;
 
@@ -50,6 +50,14 @@ static void integer_row(char *const *data, const int64_t *strides, int64_t n, co
     }
 }
 
+void rf_integer_rows(const rf_view *const *views, rf_integer_fn fn)
+{
+    const integers op = { fn, views[0]->dtype };
+    rf_loop loop;
+    rf_loop_init(&loop, views, 3);
+    rf_loop_run(&loop, integer_row, &op);
+}
+
 static bool has_zero(const rf_view *v)
 {
     for (int64_t i = 0; i < rf_view_count(v); i++) /* dense, in whatever order */
@@ -61,15 +69,12 @@ static bool has_zero(const rf_view *v)
 static rf_status integer_forward(rf_step *s, const rf_binary *rule)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0], &s->in[1] };
-    const integers user = { rule->integer, s->out[0].dtype };
-    rf_loop loop;
     if (!rule->integer)
         return rf_step_fail(s, RF_EUNSUPPORTED, "inputs are %s; refold computes it in float32",
                             rf_dtype_name(s->out[0].dtype));
     if (rule->divides && has_zero(&s->in[1]))
         return rf_step_fail(s, RF_EMODEL, "integer division by 0");
-    rf_loop_init(&loop, views, 3);
-    rf_loop_run(&loop, integer_row, &user);
+    rf_integer_rows(views, rule->integer);
     return RF_OK;
 }
 

@@ -6,15 +6,9 @@
 
 #include "ops/conv_layer.h"
 
-static rf_status describe(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf_shape *w,
+static rf_status describe(rf_context *ctx, const rf_node *n, const rf_shape *w, rf_window *window,
                           rf_conv_shape *out)
 {
-    rf_window window;
-    *out = (rf_conv_shape){ .spatial = x->rank - 2 };
-    RF_TRY(rf_conv_groups(ctx, n, &out->groups));
-    RF_TRY(rf_window_read(ctx, n, x, w->dims + 2, &window));
-    out->n = x->dims[0];
-    out->ic = x->dims[1];
     out->oc = w->dims[0];
     if (out->ic % out->groups)
         return rf_node_fail(ctx, n, RF_ESHAPE,
@@ -26,17 +20,7 @@ static rf_status describe(rf_context *ctx, const rf_node *n, const rf_shape *x, 
         return rf_conv_weights_fail(ctx, n, w, out->groups == 1 ? "oc" : "groups * oc", channels,
                                     out->ic, out->groups);
     }
-    RF_TRY(rf_window_slide(ctx, n, &window));
-    for (int i = 0; i < window.spatial; i++) {
-        out->in[i] = window.in[i];
-        out->out[i] = window.out[i];
-        out->kernel[i] = window.kernel[i];
-        out->stride[i] = window.stride[i];
-        out->dilation[i] = window.dilation[i];
-        out->pad_begin[i] = window.pad_begin[i];
-        out->pad_end[i] = window.pad_end[i];
-    }
-    return RF_OK;
+    return rf_window_slide(ctx, n, window);
 }
 
 static rf_status infer(rf_inference *io)

@@ -13,15 +13,6 @@ typedef struct conv_state {
 
 /* ----------------------------------------------------------------------------------- shapes --- */
 
-rf_status rf_conv_groups(rf_context *ctx, const rf_node *n, int64_t *out)
-{
-    *out = rf_attr_int(n, "group", 1);
-    if (*out < 1)
-        return rf_node_fail(ctx, n, RF_EMODEL, "attribute group is %lld, expected at least 1",
-                            (long long)*out);
-    return RF_OK;
-}
-
 rf_status rf_conv_weights_fail(rf_context *ctx, const rf_node *n, const rf_shape *w,
                                const char *first, const char *second, int64_t channels,
                                int64_t groups)
@@ -50,10 +41,24 @@ static rf_status check_bias(const rf_inference *io, const rf_conv_shape *conv)
     return RF_OK;
 }
 
+static void set_window(rf_conv_shape *conv, const rf_window *w)
+{
+    for (int i = 0; i < w->spatial; i++) {
+        conv->in[i] = w->in[i];
+        conv->out[i] = w->out[i];
+        conv->kernel[i] = w->kernel[i];
+        conv->stride[i] = w->stride[i];
+        conv->dilation[i] = w->dilation[i];
+        conv->pad_begin[i] = w->pad_begin[i];
+        conv->pad_end[i] = w->pad_end[i];
+    }
+}
+
 static rf_status describe_shapes(rf_context *ctx, const rf_node *n, const rf_shape *x,
                                  const rf_shape *w, rf_conv_describe describe, rf_conv_shape *out)
 {
     char xs[RF_SHAPE_TEXT], ws[RF_SHAPE_TEXT];
+    rf_window window;
     if (w->rank != x->rank)
         return rf_node_fail(ctx, n, RF_ESHAPE, "weights are %s, input is %s, expected equal ranks",
                             rf_shape_text(w, ws), rf_shape_text(x, xs));
@@ -61,7 +66,17 @@ static rf_status describe_shapes(rf_context *ctx, const rf_node *n, const rf_sha
         if (w->dims[i] < 1 || w->dims[i] > INT32_MAX)
             return rf_node_fail(ctx, n, RF_ESHAPE, "weights are %s, expected dims of at least 1",
                                 rf_shape_text(w, ws));
-    return describe(ctx, n, x, w, out);
+    *out = (rf_conv_shape){ .n = x->dims[0],
+                            .ic = x->dims[1],
+                            .groups = rf_attr_int(n, "group", 1),
+                            .spatial = x->rank - 2 };
+    if (out->groups < 1)
+        return rf_node_fail(ctx, n, RF_EMODEL, "attribute group is %lld, expected at least 1",
+                            (long long)out->groups);
+    RF_TRY(rf_window_read(ctx, n, x, w->dims + 2, &window));
+    RF_TRY(describe(ctx, n, w, &window, out));
+    set_window(out, &window);
+    return RF_OK;
 }
 
 rf_status rf_conv_infer(rf_inference *io, rf_conv_describe describe)

@@ -24,6 +24,10 @@ static inline float rf_clamp(float x, float low, float high)
 /* views[0] = fn(views[1...]), which are stretched to its dims. */
 void rf_rows(const rf_view *const *views, int operands, rf_row_fn fn, const void *user);
 
+/* views[0] = fn(views[1], views[2]) of int64 or int32: shape arithmetic, never hot. */
+typedef int64_t (*rf_integer_fn)(int64_t a, int64_t b);
+void rf_integer_rows(const rf_view *const *views, rf_integer_fn fn);
+
 /* --- one input: y = f(x) --- */
 /* The operator's rule. `user` of both functions: its numbers, const float[RF_UNARY_NUMBERS]. */
 #define RF_UNARY_NUMBERS 2
@@ -56,7 +60,7 @@ typedef struct rf_binary {
     /* p: diff, diff_y, a, b; a and b only where backward_needs them. NULL: diff_y itself. */
     rf_row_fn diff_a, diff_b;
     /* Of int64 and int32 tensors (shape arithmetic); NULL: refused. */
-    int64_t (*integer)(int64_t a, int64_t b);
+    rf_integer_fn integer;
     bool divides; /* integer b must not be 0 */
 } rf_binary;
 

@@ -29,35 +29,17 @@ rf_status rf_extremum_prepare(rf_step *s)
     return RF_OK;
 }
 
-typedef struct integers {
-    int64_t (*fn)(int64_t, int64_t);
-    rf_dtype dtype;
-} integers;
-
-static void integer_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
-{
-    const integers *op = user;
-    for (int64_t i = 0; i < n; i++)
-        rf_element_set_i64(op->dtype, data[0], i * strides[0],
-                           op->fn(rf_element_i64(op->dtype, data[0], i * strides[0]),
-                                  rf_element_i64(op->dtype, data[1], i * strides[1])));
-}
-
 rf_status rf_extremum_forward(rf_step *s)
 {
     const rf_extremum *rule = s->op->rule;
     const rf_view *dst = &s->out[0];
-    const integers user = { rule->integer, dst->dtype };
     rf_strided_copy(&s->in[0], dst);
     for (int i = 1; i < s->in_count; i++) {
-        const rf_view *floats[] = { dst, dst, &s->in[i] }, *whole[] = { dst, &s->in[i] };
-        rf_loop loop;
-        if (dst->dtype == RF_DTYPE_F32) {
-            rf_rows(floats, 3, rule->forward, NULL);
-            continue;
-        }
-        rf_loop_init(&loop, whole, 2);
-        rf_loop_run(&loop, integer_row, &user);
+        const rf_view *views[] = { dst, dst, &s->in[i] };
+        if (dst->dtype == RF_DTYPE_F32)
+            rf_rows(views, 3, rule->forward, NULL);
+        else
+            rf_integer_rows(views, rule->integer);
     }
     return RF_OK;
 }

@@ -6,8 +6,8 @@
 
 /* The operator's rule. */
 typedef struct rf_extremum {
-    rf_row_fn forward;                        /* p: y, a, b */
-    int64_t (*integer)(int64_t a, int64_t b); /* of int64 and int32 */
+    rf_row_fn forward;     /* p: y, a, b */
+    rf_integer_fn integer; /* of int64 and int32 */
 } rf_extremum;
 
 rf_status rf_extremum_infer(rf_inference *io);

@@ -15,9 +15,8 @@ rf_status rf_node_fail(rf_context *ctx, const rf_node *n, rf_status status, cons
     return rf_fail(ctx, status, "%s '%s': %s", n->op_type, n->name, detail);
 }
 
-/* Integers of attribute `name`, each in [lowest, INT32_MAX]; all `fallback` where absent. */
-static rf_status read_ints(rf_context *ctx, const rf_node *n, const char *name, int expected,
-                           int64_t lowest, int64_t fallback, int64_t *out)
+rf_status rf_window_ints(rf_context *ctx, const rf_node *n, const char *name, int expected,
+                         int64_t lowest, int64_t fallback, int64_t *out)
 {
     int64_t count = 0;
     const int64_t *values = rf_attr_ints(n, name, &count);
@@ -39,7 +38,7 @@ static rf_status read_kernel(rf_context *ctx, const rf_node *n, const int64_t *w
 {
     if (!weights && !rf_node_attr(n, "kernel_shape"))
         return rf_node_fail(ctx, n, RF_EMODEL, "attribute kernel_shape is missing");
-    RF_TRY(read_ints(ctx, n, "kernel_shape", w->spatial, 1, 1, w->kernel));
+    RF_TRY(rf_window_ints(ctx, n, "kernel_shape", w->spatial, 1, 1, w->kernel));
     for (int i = 0; weights && i < w->spatial; i++) {
         if (rf_node_attr(n, "kernel_shape") && w->kernel[i] != weights[i])
             return rf_node_fail(
@@ -66,9 +65,9 @@ rf_status rf_window_read(rf_context *ctx, const rf_node *n, const rf_shape *x,
             return rf_node_fail(ctx, n, RF_ESHAPE, "input is %s, expected dims of at least 1",
                                 rf_shape_text(x, text));
     RF_TRY(read_kernel(ctx, n, kernel, out));
-    RF_TRY(read_ints(ctx, n, "strides", out->spatial, 1, 1, out->stride));
-    RF_TRY(read_ints(ctx, n, "dilations", out->spatial, 1, 1, out->dilation));
-    RF_TRY(read_ints(ctx, n, "pads", 2 * out->spatial, 0, 0, pads));
+    RF_TRY(rf_window_ints(ctx, n, "strides", out->spatial, 1, 1, out->stride));
+    RF_TRY(rf_window_ints(ctx, n, "dilations", out->spatial, 1, 1, out->dilation));
+    RF_TRY(rf_window_ints(ctx, n, "pads", 2 * out->spatial, 0, 0, pads));
     for (int i = 0; i < out->spatial; i++) {
         out->in[i] = x->dims[2 + i];
         out->pad_begin[i] = pads[i];
@@ -82,30 +81,35 @@ int64_t rf_window_reach(const rf_window *w, int axis)
     return w->dilation[axis] * (w->kernel[axis] - 1) + 1;
 }
 
-/* SAME: as many places as strides fit, the odd pad at the end (upper) or the beginning (lower). */
-static void pad_same(rf_window *w, int i, bool lower)
+rf_status rf_window_auto_pad(rf_context *ctx, const rf_node *n, rf_auto_pad *out)
 {
-    const int64_t places = (w->in[i] + w->stride[i] - 1) / w->stride[i];
-    const int64_t needed = (places - 1) * w->stride[i] + rf_window_reach(w, i) - w->in[i];
-    const int64_t total = needed > 0 ? needed : 0;
-    w->pad_begin[i] = lower ? total - total / 2 : total / 2;
-    w->pad_end[i] = total - w->pad_begin[i];
+    static const char *const modes[] = { "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER" };
+    const char *mode = rf_attr_string(n, "auto_pad", "NOTSET");
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(*mode ? mode : "NOTSET", modes[i])) {
+            *out = (rf_auto_pad)i;
+            return RF_OK;
+        }
+    return rf_node_fail(ctx, n, RF_EMODEL,
+                        "auto_pad is '%s', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", mode);
+}
+
+void rf_window_pad(rf_window *w, int axis, int64_t total, bool upper)
+{
+    const int64_t pads = total > 0 ? total : 0;
+    w->pad_begin[axis] = upper ? pads / 2 : pads - pads / 2;
+    w->pad_end[axis] = pads - w->pad_begin[axis];
 }
 
 static rf_status resolve_pads(rf_context *ctx, const rf_node *n, rf_window *w)
 {
-    const char *mode = rf_attr_string(n, "auto_pad", "NOTSET");
-    const bool lower = !strcmp(mode, "SAME_LOWER"), upper = !strcmp(mode, "SAME_UPPER");
-    if (!strcmp(mode, "NOTSET") || !*mode)
-        return RF_OK;
-    if (!lower && !upper && strcmp(mode, "VALID") != 0)
-        return rf_node_fail(ctx, n, RF_EMODEL,
-                            "auto_pad is '%s', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID",
-                            mode);
-    for (int i = 0; i < w->spatial; i++) {
-        w->pad_begin[i] = w->pad_end[i] = 0;
-        if (lower || upper)
-            pad_same(w, i, lower);
+    rf_auto_pad mode = RF_AUTO_PAD_NOTSET;
+    RF_TRY(rf_window_auto_pad(ctx, n, &mode));
+    for (int i = 0; i < w->spatial && mode != RF_AUTO_PAD_NOTSET; i++) {
+        /* SAME: as many places as strides fit. */
+        const int64_t places = (w->in[i] + w->stride[i] - 1) / w->stride[i];
+        const int64_t needed = (places - 1) * w->stride[i] + rf_window_reach(w, i) - w->in[i];
+        rf_window_pad(w, i, mode == RF_AUTO_PAD_VALID ? 0 : needed, mode == RF_AUTO_PAD_SAME_UPPER);
     }
     return RF_OK;
 }

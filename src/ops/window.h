@@ -29,6 +29,20 @@ rf_status rf_window_read(rf_context *ctx, const rf_node *n, const rf_shape *x,
  * in the end pad).
  */
 rf_status rf_window_slide(rf_context *ctx, const rf_node *n, rf_window *w);
+/* Integers of attribute `name`, each in [lowest, INT32_MAX]; all `fallback` where absent. */
+rf_status rf_window_ints(rf_context *ctx, const rf_node *n, const char *name, int count,
+                         int64_t lowest, int64_t fallback, int64_t *out);
+
+typedef enum rf_auto_pad {
+    RF_AUTO_PAD_NOTSET,
+    RF_AUTO_PAD_VALID,
+    RF_AUTO_PAD_SAME_UPPER,
+    RF_AUTO_PAD_SAME_LOWER
+} rf_auto_pad;
+
+rf_status rf_window_auto_pad(rf_context *ctx, const rf_node *n, rf_auto_pad *out);
+/* Pads of `total` (0 where negative) on an axis: the odd one at the end (upper) or beginning. */
+void rf_window_pad(rf_window *w, int axis, int64_t total, bool upper);
 /* dilation * (kernel - 1) + 1. */
 int64_t rf_window_reach(const rf_window *w, int axis);
 
