@@ -2,7 +2,7 @@
 #include "base/context.h"
 
 #include <omp.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 struct rf_context {
     rf_context_options options;
     int threads;
-    volatile sig_atomic_t interrupted;
+    atomic_int interrupted; /* lock-free: signal handlers and other threads may set it */
     char message[MESSAGE_BYTES];
 };
 
