@@ -100,8 +100,8 @@ typedef struct rf_context_options {
     void *log_user;
     rf_progress_fn progress; /* NULL: none; called at most a few times a second */
     void *progress_user;
-    /* Memory: 64-byte aligned, or NULL. Both are called by the loader's threads as well; free never gets NULL.
-       Both NULL: the C library's. */
+    /* Memory: 64-byte aligned, or NULL. Called on the thread that called the library; the loader's threads and the
+       libraries below refold use the C library's. free never gets NULL. Both NULL: the C library's. */
     void *(*alloc)(void *user, size_t bytes);
     void (*free)(void *user, void *memory);
     void *alloc_user;
