@@ -357,7 +357,9 @@ const cli_group cli_group_training = {
           .max = MOST },
         { .name = "resume",
           .kind = CLI_FLAG,
-          .help = "continue from --checkpoint; from the beginning where there is none",
+          .help =
+              "continue from --checkpoint, with epochs and steps counted from the first one; from "
+              "the beginning where there is none",
           FIELD(resume) },
         END },
 };

@@ -485,7 +485,8 @@ typedef struct rf_train_options {
         checkpoint; /* file; NULL: none. Written at each epoch's end, on interruption, and every checkpoint_every steps;
                        the one before it stays as FILE.1 (docs/FILE_FORMAT.md) */
     int64_t checkpoint_every; /* steps; 0: epochs only */
-    bool resume;              /* continue from `checkpoint` where it exists */
+    bool
+        resume; /* continue from `checkpoint` where it exists; epochs and steps count from the first one */
 } rf_train_options;
 #define RF_TRAIN_OPTIONS_INIT                                                                      \
     {                                                                                              \
