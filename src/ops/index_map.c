@@ -126,7 +126,7 @@ static void scatter_rows(const rf_index_map *map, const walk *w, const rf_view *
     }
 }
 
-void rf_index_map_scatter(const rf_index_map *map, const rf_view *diff_dst, const rf_view *diff_src)
+static void scatter(const rf_index_map *map, const rf_view *diff_dst, const rf_view *diff_src)
 {
     const walk w = walk_of(diff_dst);
     if (!w.rank) {
@@ -138,4 +138,17 @@ void rf_index_map_scatter(const rf_index_map *map, const rf_view *diff_dst, cons
 #pragma omp parallel for schedule(static) if (w.rows * w.row >= PARALLEL_COUNT)
     for (int64_t p = 0; p < parts; p++)
         scatter_rows(map, &w, diff_dst, diff_src, w.rows / parts * p, w.rows / parts * (p + 1));
+}
+
+rf_status rf_index_map_forward(rf_step *s)
+{
+    rf_index_map_gather(s->state, &s->in[0], &s->out[0], NULL);
+    return RF_OK;
+}
+
+rf_status rf_index_map_backward(rf_step *s)
+{
+    if (rf_step_has_gradient(s, 0))
+        scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
+    return RF_OK;
 }

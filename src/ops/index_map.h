@@ -20,8 +20,8 @@ rf_status rf_index_map_new(rf_step *s, rf_index_map **out);
 /* fill: one element of the dtype; NULL: zero. */
 void rf_index_map_gather(const rf_index_map *map, const rf_view *src, const rf_view *dst,
                          const void *fill);
-/* diff_src = for each element the sum of the diff_dst that were taken from it. */
-void rf_index_map_scatter(const rf_index_map *map, const rf_view *diff_dst,
-                          const rf_view *diff_src);
+/* Of operators whose state is a map; each element of the gradient is a sum over where it was taken. */
+rf_status rf_index_map_forward(rf_step *s);
+rf_status rf_index_map_backward(rf_step *s);
 
 #endif

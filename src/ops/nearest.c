@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/index_map.h"
 #include "ops/nearest.h"
 
 static bool is_one_of(const char *name, const char *const *names)
@@ -77,18 +76,5 @@ rf_status rf_nearest_prepare(rf_step *s, const rf_nearest *rule, const float *sc
             map->at[d][i] = at < 0.0 ? 0 : at > (double)(src - 1) ? src - 1 : (int64_t)at;
         }
     }
-    return RF_OK;
-}
-
-rf_status rf_nearest_forward(rf_step *s)
-{
-    rf_index_map_gather(s->state, &s->in[0], &s->out[0], NULL);
-    return RF_OK;
-}
-
-rf_status rf_nearest_backward(rf_step *s)
-{
-    if (rf_step_has_gradient(s, 0))
-        rf_index_map_scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
     return RF_OK;
 }

@@ -2,7 +2,7 @@
 #ifndef RF_OPS_NEAREST_H
 #define RF_OPS_NEAREST_H
 
-#include "ops/op_util.h"
+#include "ops/index_map.h"
 
 /*
  * How an output index becomes a real source coordinate, and that an index. Names as ONNX has them.
@@ -17,9 +17,7 @@ rf_status rf_nearest_check(const rf_inference *io, const rf_nearest *rule);
 /* floor(dim * scale) for each dim; scales must be positive numbers, one a dim. */
 rf_status rf_nearest_scaled(const rf_inference *io, const float *scales, int64_t count,
                             rf_shape *out);
-/* State, forward and backward of the step; scales NULL: those of the dims. */
+/* The step's state, an index map; scales NULL: those of the dims. */
 rf_status rf_nearest_prepare(rf_step *s, const rf_nearest *rule, const float *scales);
-rf_status rf_nearest_forward(rf_step *s);
-rf_status rf_nearest_backward(rf_step *s);
 
 #endif

@@ -128,13 +128,6 @@ static rf_status forward(rf_step *s)
     return RF_OK;
 }
 
-static rf_status backward(rf_step *s)
-{
-    if (rf_step_has_gradient(s, 0))
-        rf_index_map_scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
-    return RF_OK;
-}
-
 const rf_op rf_op_pad = {
     .onnx_name = "Pad",
     .since_opset = 2,
@@ -148,6 +141,6 @@ const rf_op rf_op_pad = {
     .infer = infer,
     .prepare = prepare,
     .forward = forward,
-    .backward = backward,
+    .backward = rf_index_map_backward,
     .release = rf_step_free_state,
 };

@@ -75,7 +75,7 @@ const rf_op rf_op_resize = {
     .layout = RF_LAYOUT_ANY,
     .infer = infer,
     .prepare = prepare,
-    .forward = rf_nearest_forward,
-    .backward = rf_nearest_backward,
+    .forward = rf_index_map_forward,
+    .backward = rf_index_map_backward,
     .release = rf_step_free_state,
 };

@@ -27,19 +27,6 @@ static rf_status prepare(rf_step *s)
     return RF_OK;
 }
 
-static rf_status forward(rf_step *s)
-{
-    rf_index_map_gather(s->state, &s->in[0], &s->out[0], NULL);
-    return RF_OK;
-}
-
-static rf_status backward(rf_step *s)
-{
-    if (rf_step_has_gradient(s, 0))
-        rf_index_map_scatter(s->state, &s->diff_out[0], &s->diff_in[0]);
-    return RF_OK;
-}
-
 const rf_op rf_op_tile = {
     .onnx_name = "Tile",
     .since_opset = 6,
@@ -52,7 +39,7 @@ const rf_op rf_op_tile = {
     .layout = RF_LAYOUT_ANY,
     .infer = infer,
     .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_index_map_forward,
+    .backward = rf_index_map_backward,
     .release = rf_step_free_state,
 };
