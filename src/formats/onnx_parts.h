@@ -61,6 +61,11 @@ rf_status rf_onnx_decode_attr(const rf_onnx_source *source, rf_graph *g, rf_node
 rf_status rf_onnx_decode_constant(rf_graph *g, rf_node *n);
 Onnx__AttributeProto *rf_onnx_encode_attr(rf_arena *arena, const rf_attr *attr);
 
+/* Inputs, outputs and value_info of `out`; what `old` (may be NULL) has and the graph still has stays as it is. */
+rf_status rf_onnx_encode_infos(rf_arena *arena, const rf_graph *g, const Onnx__GraphProto *old,
+                               bool with_initializers, Onnx__GraphProto *out);
+bool rf_onnx_is_initializer(const rf_value *v);
+
 /* Fill g from the model, as it stands. */
 rf_status rf_onnx_build(const rf_onnx_source *source, rf_onnx_origin *origin, rf_graph *g);
 /* BatchNormalization and Dropout in training form become inference form. */

@@ -1,4 +1,4 @@
-/* Graph -> bytes of an ONNX file. What came from a file and was not changed goes back as it came. */
+/* Graph -> bytes of an ONNX file; its tensors' descriptions: onnx_write_info.c. What came from a file and was not changed goes back as it came. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -15,94 +15,9 @@ typedef struct writer {
     const rf_graph *g;
     rf_arena arena;
     const Onnx__ModelProto *old; /* NULL: the graph was not read from a file */
-    rf_map infos;                /* name -> ValueInfoProto of old */
-    rf_map made;                 /* name -> NodeProto of old that makes it */
     Onnx__ModelProto model;
     Onnx__GraphProto graph;
 } writer;
-
-/* --- types and shapes --- */
-
-static Onnx__TensorShapeProto__Dimension *encode_dim(writer *w, int64_t value, int axis)
-{
-    Onnx__TensorShapeProto__Dimension *dim = rf_arena_alloc(&w->arena, sizeof *dim);
-    if (!dim)
-        return NULL;
-    onnx__tensor_shape_proto__dimension__init(dim);
-    if (value >= 0) {
-        dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-        dim->dim_value = value;
-    } else if (axis == 0) {
-        dim->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-        dim->dim_param = rf_unconst("batch");
-    }
-    return dim;
-}
-
-static Onnx__TensorShapeProto *encode_shape(writer *w, const rf_shape *shape)
-{
-    Onnx__TensorShapeProto *proto = rf_arena_alloc(&w->arena, sizeof *proto);
-    Onnx__TensorShapeProto__Dimension **dims =
-        rf_arena_array(&w->arena, (size_t)shape->rank, sizeof *dims);
-    if (!proto || !dims)
-        return NULL;
-    onnx__tensor_shape_proto__init(proto);
-    proto->n_dim = (size_t)shape->rank;
-    proto->dim = dims;
-    for (int i = 0; i < shape->rank; i++)
-        if (!(dims[i] = encode_dim(w, shape->dims[i], i)))
-            return NULL;
-    return proto;
-}
-
-static Onnx__ValueInfoProto *new_info(writer *w, const rf_value *v)
-{
-    Onnx__ValueInfoProto *info = rf_arena_alloc(&w->arena, sizeof *info);
-    Onnx__TypeProto *type = rf_arena_alloc(&w->arena, sizeof *type);
-    Onnx__TypeProto__Tensor *tensor = rf_arena_alloc(&w->arena, sizeof *tensor);
-    if (!info || !type || !tensor)
-        return NULL;
-    onnx__value_info_proto__init(info);
-    onnx__type_proto__init(type);
-    onnx__type_proto__tensor__init(tensor);
-    info->name = rf_unconst(v->name);
-    info->type = type;
-    type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
-    type->tensor_type = tensor;
-    tensor->has_elem_type = 1;
-    tensor->elem_type = rf_onnx_type_of_value(v);
-    if (v->shape.rank >= 0 && !(tensor->shape = encode_shape(w, &v->shape)))
-        return NULL;
-    return info;
-}
-
-/* The file's own, with its dim names and documentation. */
-static Onnx__ValueInfoProto *encode_info(writer *w, const rf_value *v)
-{
-    Onnx__ValueInfoProto *old = rf_map_find(&w->infos, v->name);
-    return old ? old : new_info(w, v);
-}
-
-static rf_status index_infos(writer *w, size_t count, Onnx__ValueInfoProto *const *infos)
-{
-    for (size_t i = 0; i < count; i++)
-        if (infos[i]->name)
-            RF_TRY(rf_map_put(&w->infos, infos[i]->name, infos[i]));
-    return RF_OK;
-}
-
-static rf_status index_old(writer *w)
-{
-    if (!w->old)
-        return RF_OK;
-    const Onnx__GraphProto *graph = w->old->graph;
-    for (size_t i = 0; i < graph->n_node; i++)
-        for (size_t k = 0; k < graph->node[i]->n_output; k++)
-            RF_TRY(rf_map_put(&w->made, graph->node[i]->output[k], graph->node[i]));
-    RF_TRY(index_infos(w, graph->n_value_info, graph->value_info));
-    RF_TRY(index_infos(w, graph->n_input, graph->input));
-    return index_infos(w, graph->n_output, graph->output);
-}
 
 /* --- nodes --- */
 
@@ -192,7 +107,7 @@ static Onnx__TensorProto *encode_initializer(writer *w, const rf_value *v)
     return proto;
 }
 
-static bool is_initializer(const rf_value *v)
+bool rf_onnx_is_initializer(const rf_value *v)
 {
     return !v->producer && (v->constant || (v->origin && !v->is_input));
 }
@@ -207,7 +122,7 @@ static rf_status encode_initializers(writer *w)
         return RF_ENOMEM;
     for (size_t i = 0; i < g->values.count; i++) {
         const rf_value *v = g->values.items[i];
-        if (!is_initializer(v))
+        if (!rf_onnx_is_initializer(v))
             continue;
         if (!(list[count++] = encode_initializer(w, v)))
             return RF_ENOMEM;
@@ -221,91 +136,6 @@ static rf_status encode_initializers(writer *w)
                        bytes, largest_model);
     w->graph.n_initializer = count;
     w->graph.initializer = list;
-    return RF_OK;
-}
-
-/* --- inputs, outputs, shapes between --- */
-
-/* IR version 3 and older: every initializer is listed as an input as well. */
-static bool lists_initializers(const writer *w)
-{
-    return w->old && w->model.ir_version < 4;
-}
-
-static bool is_listed(const Onnx__GraphProto *graph, const char *name)
-{
-    for (size_t i = 0; i < graph->n_input; i++)
-        if (graph->input[i]->name && strcmp(graph->input[i]->name, name) == 0)
-            return true;
-    return false;
-}
-
-static bool is_still_input(const rf_graph *g, const Onnx__ValueInfoProto *info)
-{
-    const rf_value *v = rf_graph_find_value(g, info->name ? info->name : "");
-    return v && (v->is_input || is_initializer(v));
-}
-
-static rf_status encode_inputs(writer *w)
-{
-    const rf_graph *g = w->g;
-    const Onnx__GraphProto *old = w->old ? w->old->graph : NULL;
-    const size_t at_most = g->values.count + (old ? old->n_input : 0);
-    Onnx__ValueInfoProto **list = rf_arena_array(&w->arena, at_most, sizeof *list);
-    size_t count = 0;
-    if (!list)
-        return RF_ENOMEM;
-    for (size_t i = 0; old && i < old->n_input; i++)
-        if (is_still_input(g, old->input[i]))
-            list[count++] = old->input[i];
-    for (size_t i = 0; i < g->values.count; i++) {
-        const rf_value *v = g->values.items[i];
-        const bool wanted = v->is_input || (lists_initializers(w) && is_initializer(v));
-        if (!wanted || (old && is_listed(old, v->name)))
-            continue;
-        if (!(list[count++] = encode_info(w, v)))
-            return RF_ENOMEM;
-    }
-    w->graph.n_input = count;
-    w->graph.input = list;
-    return RF_OK;
-}
-
-static rf_status encode_outputs(writer *w)
-{
-    const size_t count = w->g->outputs.count;
-    Onnx__ValueInfoProto **list = rf_arena_array(&w->arena, count, sizeof *list);
-    if (!list)
-        return RF_ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        if (!(list[i] = encode_info(w, w->g->outputs.items[i])))
-            return RF_ENOMEM;
-    w->graph.n_output = count;
-    w->graph.output = list;
-    return RF_OK;
-}
-
-/* Tensors that are gone lose their line; lines about tensors that never were stay, as all that is not ours. */
-static bool is_gone(const writer *w, const char *name)
-{
-    return name && rf_map_find(&w->made, name) && !rf_graph_find_value(w->g, name);
-}
-
-static rf_status encode_value_info(writer *w)
-{
-    const Onnx__GraphProto *old = w->old ? w->old->graph : NULL;
-    if (!old)
-        return RF_OK;
-    Onnx__ValueInfoProto **list = rf_arena_array(&w->arena, old->n_value_info, sizeof *list);
-    size_t count = 0;
-    if (!list)
-        return RF_ENOMEM;
-    for (size_t i = 0; i < old->n_value_info; i++) {
-        if (!is_gone(w, old->value_info[i]->name))
-            list[count++] = old->value_info[i];
-    }
-    w->graph.n_value_info = count;
-    w->graph.value_info = list;
     return RF_OK;
 }
 
@@ -414,15 +244,14 @@ static void start(writer *w)
 static rf_status encode_all(writer *w)
 {
     start(w);
-    RF_TRY(index_old(w));
     encode_versions(w);
     RF_TRY(encode_opsets(w));
     RF_TRY(encode_metadata(w));
     RF_TRY(encode_nodes(w));
     RF_TRY(encode_initializers(w));
-    RF_TRY(encode_inputs(w));
-    RF_TRY(encode_outputs(w));
-    return encode_value_info(w);
+    /* IR version 3 and older: every initializer is listed as an input as well. */
+    return rf_onnx_encode_infos(&w->arena, w->g, w->old ? w->old->graph : NULL,
+                                w->old && w->model.ir_version < 4, &w->graph);
 }
 
 static rf_status pack(const writer *w, void **bytes_out, size_t *size_out)
@@ -445,13 +274,9 @@ rf_status rf_onnx_encode(const rf_graph *g, void **bytes_out, size_t *size_out)
 {
     writer w = { .g = g, .old = g->origin ? rf_onnx_origin_model(g->origin) : NULL };
     rf_arena_init(&w.arena, g->ctx);
-    rf_map_init(&w.infos, g->ctx);
-    rf_map_init(&w.made, g->ctx);
     rf_status st = encode_all(&w);
     if (!st)
         st = pack(&w, bytes_out, size_out);
-    rf_map_release(&w.infos);
-    rf_map_release(&w.made);
     rf_arena_release(&w.arena);
     return st;
 }
