@@ -8,6 +8,7 @@
  * value on a tie between two codes may fall on the other side.
  */
 #define TOL_AFTER_SGD 1e-4
+#define TOL_STATISTICS 1e-5 /* means over a batch, which forget most of that */
 #define TOL_LOGITS 1e-4
 
 static const char *const lives[] = { "v1_tf_w8a8", "v1_tf_w4a8", "v1_tf_enhanced_w8a8",
@@ -54,7 +55,7 @@ static bool is_idle_copy(const golden *g, const rf_sim *sim, const char *name)
 }
 
 /* Every array PREFIX/NAME of this life against the simulation's value NAME. */
-static void check_all(const golden *g, const rf_sim *sim, const char *prefix)
+static void check_all(const golden *g, const rf_sim *sim, const char *prefix, double tolerance)
 {
     const size_t length = strlen(prefix);
     int checked = 0;
@@ -68,7 +69,11 @@ static void check_all(const golden *g, const rf_sim *sim, const char *prefix)
         const float *actual = find_value(g, sim, item->name + length, &count);
         snprintf(what, sizeof what, "%s", item->name);
         assert_int_equal(count, item->tensor->count);
-        golden_check(g, what, actual, item->tensor, TOL_AFTER_SGD);
+        /* One end of an activation's range may be nearly 0: what counts is the other one's magnitude. */
+        if (strstr(what, "put0.enc_"))
+            golden_check(g, what, actual, item->tensor, tolerance);
+        else
+            golden_check_scaled(g, what, actual, item->tensor, tolerance);
         checked++;
     }
     assert_true(checked > 0);
@@ -129,14 +134,14 @@ static void check_life(const char *model, const char *life)
     }
     rf_sim *sim = golden_calibrated_sim(&g);
     golden_train(&g, sim);
-    check_all(&g, sim, "param_after_sgd/");
-    check_all(&g, sim, "bn_after_sgd/");
+    check_all(&g, sim, "param_after_sgd/", TOL_AFTER_SGD);
+    check_all(&g, sim, "bn_after_sgd/", TOL_AFTER_SGD);
     check_logits(&g, sim, "logits_after_sgd");
     undo_and_reestimate(&g, sim);
-    check_all(&g, sim, "bn_after_reestimation/");
+    check_all(&g, sim, "bn_after_reestimation/", TOL_STATISTICS);
     check_logits(&g, sim, "logits_after_reestimation");
     golden_fold(&g, sim);
-    check_all(&g, sim, "param_after_fold/");
+    check_all(&g, sim, "param_after_fold/", TOL_AFTER_SGD);
     check_logits(&g, sim, "logits_after_fold");
     rf_sim_free(sim);
     golden_close(&g);
