@@ -164,6 +164,14 @@ static bool has_operator(const rf_graph *g, const char *op_type)
     return false;
 }
 
+/* Cross-entropy of the first output takes logits: a Softmax in front of it would be applied twice. */
+static bool ends_in_softmax(const rf_graph *g)
+{
+    const rf_value *out = g->outputs.count > 0 ? g->outputs.items[0] : NULL;
+    return out && out->producer && out->shape.rank == 2 &&
+           (rf_node_is(out->producer, "Softmax") || rf_node_is(out->producer, "Sigmoid"));
+}
+
 static rf_status advise(inspection *self, const rf_graph *g)
 {
     strings list = { 0 };
@@ -196,6 +204,11 @@ static rf_status advise(inspection *self, const rf_graph *g)
                 ? "Every BatchNormalization folds: ready for 'refold run' or 'refold quantize'."
                 : "Some BatchNormalizations do not fold and stay as multiply-adds; the reasons "
                   "stand beside them.");
+    if (st == RF_OK && ends_in_softmax(g))
+        st = RF_VEC_PUSH(
+            g->ctx, &list,
+            "The first output is a Softmax or Sigmoid: training and the loss of evaluate expect "
+            "the logits in front of it. Cut the model there.");
     if (st == RF_OK && seen->unsupported_count > 0)
         st = RF_VEC_PUSH(g->ctx, &list,
                          "Nodes without support must be removed before refold can run this "
