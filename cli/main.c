@@ -102,8 +102,12 @@ static void limit_spinning(char **argv)
 {
     if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
         return;
-    if (setenv("GOMP_SPINCOUNT", "5000", /*overwrite=*/0) == 0)
-        execv("/proc/self/exe", argv);
+    char self[4096]; /* the link's target, so that the process keeps the program's name */
+    const ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0 || setenv("GOMP_SPINCOUNT", "5000", /*overwrite=*/0) != 0)
+        return;
+    self[length] = 0;
+    execv(self, argv);
 }
 
 int main(int argc, char **argv)
