@@ -192,7 +192,7 @@ rf_status rf_plan_new_step(rf_plan *plan, const rf_node *n, const rf_op *op, int
     return complete ? RF_OK : RF_ENOMEM;
 }
 
-static void fill_views(const rf_plan *plan, rf_planned *step)
+void rf_plan_fill_views(const rf_plan *plan, rf_planned *step)
 {
     rf_step *s = &step->s;
     for (int i = 0; i < s->in_count; i++)
@@ -208,7 +208,7 @@ static void fill_views(const rf_plan *plan, rf_planned *step)
 rf_status rf_plan_push_step(rf_plan *plan, rf_planned *step)
 {
     const int index = (int)plan->steps.count;
-    fill_views(plan, step);
+    rf_plan_fill_views(plan, step);
     for (int i = 0; i < step->s.out_count; i++)
         if (step->out[i] != RF_NO_SLOT)
             plan->slots.items[step->out[i]].producer = index;
@@ -216,97 +216,6 @@ rf_status rf_plan_push_step(rf_plan *plan, rf_planned *step)
                        *step)); /* first, so that a failed prepare is released */
     rf_planned *kept = &plan->steps.items[index];
     return kept->s.op->prepare && !kept->bypass ? kept->s.op->prepare(&kept->s) : RF_OK;
-}
-
-/* ------------------------------------------------- other forms of the same tensor --- */
-
-/* A step of the planner's own (op of domain "refold") from slot `from` to a new slot with `view`. */
-static rf_status convert(rf_plan *plan, const char *op_type, int from, const rf_view *view,
-                         int *out)
-{
-    const rf_op *op = rf_op_find(op_type, RF_DOMAIN);
-    rf_node *n = rf_arena_alloc(&plan->arena, sizeof *n);
-    if (!n || !op)
-        return n ? rf_fail(plan->ctx, RF_EINTERNAL, "operator '%s' is missing", op_type)
-                 : RF_ENOMEM;
-    const rf_value *v = plan->slots.items[from].value;
-    n->op_type = op_type;
-    n->domain = RF_DOMAIN;
-    n->name = v ? v->name : op_type;
-    n->input_count = n->output_count = 1;
-    rf_planned step;
-    RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
-    RF_TRY(rf_plan_add_slot(plan, NULL, view, out));
-    plan->slots.items[*out].value = NULL;
-    step.in[0] = from;
-    step.out[0] = *out;
-    return rf_plan_push_step(plan, &step);
-}
-
-static rf_status real_form(rf_plan *plan, int slot, int *out)
-{
-    rf_slot *s = &plan->slots.items[slot];
-    *out = s->has_codes ? s->real : slot;
-    if (*out != RF_NO_SLOT)
-        return RF_OK;
-    rf_view view = s->view;
-    view.dtype = RF_DTYPE_F32;
-    view.codes = NULL;
-    view.data = NULL;
-    RF_TRY(convert(plan, "Dequantize", slot, &view, out));
-    plan->slots.items[slot].real = *out;
-    return RF_OK;
-}
-
-static rf_status layout_form(rf_plan *plan, int slot, rf_layout layout, int *out)
-{
-    rf_slot *s = &plan->slots.items[slot];
-    if (rf_view_is(&s->view, layout)) {
-        *out = slot;
-        return RF_OK;
-    }
-    *out = layout == RF_LAYOUT_PLAIN ? s->plain : s->channels_last;
-    if (*out != RF_NO_SLOT)
-        return RF_OK;
-    rf_view view;
-    const rf_shape shape = rf_view_shape(&s->view);
-    rf_view_init(&view, s->view.dtype, &shape, layout);
-    RF_TRY(convert(plan, "Layout", slot, &view, out));
-    s = &plan->slots.items[slot];
-    *(layout == RF_LAYOUT_PLAIN ? &s->plain : &s->channels_last) = *out;
-    return RF_OK;
-}
-
-rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
-{
-    if (*slot == RF_NO_SLOT)
-        return RF_OK;
-    const bool takes_codes = op->takes_codes && i == 0;
-    const rf_layout_policy policy = op->layout;
-    const bool parameter = i < 5 && op->roles[i] != RF_ROLE_NONE;
-    const bool any = policy == RF_LAYOUT_ANY;
-    const rf_layout layout = policy == RF_LAYOUT_NEED_CHANNELS_LAST && !parameter
-                                 ? RF_LAYOUT_CHANNELS_LAST
-                                 : RF_LAYOUT_PLAIN;
-    const rf_slot *s = &plan->slots.items[*slot];
-    const bool convert_layout = !any && !s->known && !rf_view_is(&s->view, layout);
-    if (s->has_codes && (!takes_codes || convert_layout))
-        RF_TRY(real_form(plan, *slot, slot));
-    return convert_layout ? layout_form(plan, *slot, layout, slot) : RF_OK;
-}
-
-static rf_layout output_layout(const rf_plan *plan, const rf_planned *step, int rank)
-{
-    const rf_op *op = step->s.op;
-    if (op->layout != RF_LAYOUT_ANY)
-        return op->layout == RF_LAYOUT_NEED_CHANNELS_LAST ? RF_LAYOUT_CHANNELS_LAST
-                                                          : RF_LAYOUT_PLAIN;
-    for (int i = 0; i < step->s.in_count; i++) {
-        const rf_slot *s = step->in[i] == RF_NO_SLOT ? NULL : &plan->slots.items[step->in[i]];
-        if (s && !s->known && s->view.rank == rank && !rf_view_is(&s->view, RF_LAYOUT_PLAIN))
-            return RF_LAYOUT_CHANNELS_LAST;
-    }
-    return RF_LAYOUT_PLAIN;
 }
 
 /* ------------------------------------------------------------------- quantizers --- */
@@ -344,66 +253,12 @@ static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, co
     step.bypass = true;
     step.s.in_count = 1;
     step.s.out_count = 0;
-    RF_TRY(real_form(plan, in[0], &step.in[0]));
+    RF_TRY(rf_plan_real_form(plan, in[0], &step.in[0]));
     RF_TRY(remember(plan, n->outputs[0], in[0]));
     return rf_plan_push_step(plan, &step);
 }
 
-/* ------------------------------------------------------------ planning-time values --- */
-
-static bool all_known(const rf_plan *plan, const rf_node *n, const int *in)
-{
-    for (int i = 0; i < n->input_count; i++)
-        if (in[i] != RF_NO_SLOT && !plan->slots.items[in[i]].known)
-            return false;
-    return true;
-}
-
-static rf_status run_once(rf_plan *plan, rf_step *s)
-{
-    rf_status st = s->op->prepare ? s->op->prepare(s) : RF_OK;
-    if (st == RF_OK && s->scratch_bytes && !(s->scratch = rf_alloc(plan->ctx, s->scratch_bytes)))
-        st = RF_ENOMEM;
-    if (st == RF_OK && s->saved_bytes && !(s->saved = rf_alloc(plan->ctx, s->saved_bytes)))
-        st = RF_ENOMEM;
-    if (st == RF_OK)
-        st = s->op->forward(s);
-    rf_free(plan->ctx, s->scratch);
-    rf_free(plan->ctx, s->saved);
-    if (s->op->release)
-        s->op->release(s);
-    return st;
-}
-
-/* Evaluate a node whose inputs are known, or whose result depends on shapes only. */
-static rf_status fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
-                           const rf_spec *specs)
-{
-    rf_planned step;
-    RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
-    memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
-    step.s.mode = RF_MODE_INFER;
-    for (int i = 0; i < n->output_count; i++) {
-        step.out[i] = RF_NO_SLOT;
-        if (!n->outputs[i])
-            continue;
-        rf_tensor *t = NULL;
-        RF_TRY(rf_tensor_new_shape(plan->ctx, specs[i].dtype, &specs[i].shape, &t));
-        rf_view view;
-        rf_view_init(&view, t->dtype, &t->shape, RF_LAYOUT_PLAIN);
-        view.data = t->data;
-        const rf_status st = rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]);
-        if (st != RF_OK) {
-            rf_tensor_free(t);
-            return st;
-        }
-        rf_slot *slot = &plan->slots.items[step.out[i]];
-        slot->folded = t;
-        slot->known = t;
-    }
-    fill_views(plan, &step);
-    return run_once(plan, &step.s);
-}
+/* ------------------------------------------------------------------------ the whole --- */
 
 static rf_status lower_node(rf_plan *plan, const rf_node *n)
 {
@@ -425,8 +280,8 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
         return add_bypass(plan, n, op, in);
     RF_TRY(rf_plan_infer(plan, n, op, in, specs));
     const bool shape_only = rf_node_is(n, "Shape") || rf_node_is(n, "Size");
-    if (!op->never_constant && (shape_only || all_known(plan, n, in)))
-        return fold_node(plan, n, op, in, specs);
+    if (!op->never_constant && (shape_only || rf_plan_all_known(plan, n, in)))
+        return rf_plan_fold_node(plan, n, op, in, specs);
     bool fused = false;
     RF_TRY(rf_plan_fuse(plan, n, in, &fused));
     if (fused)
@@ -443,7 +298,7 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
             continue;
         rf_view view;
         rf_view_init(&view, specs[i].dtype, &specs[i].shape,
-                     output_layout(plan, &step, specs[i].shape.rank));
+                     rf_plan_output_layout(plan, &step, specs[i].shape.rank));
         if (rf_node_is_fakequant(n) && rf_plan_keeps_codes(n))
             view.dtype = RF_DTYPE_U8;
         RF_TRY(rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]));
@@ -462,7 +317,7 @@ static rf_status add_outputs(rf_plan *plan)
             RF_TRY(rf_plan_find_constant(plan, v, &slot));
         if (slot == RF_NO_SLOT)
             return rf_fail(plan->ctx, RF_EMODEL, "output '%s' is produced by no node", v->name);
-        RF_TRY(real_form(plan, slot, &slot));
+        RF_TRY(rf_plan_real_form(plan, slot, &slot));
         plan->slots.items[slot].is_output = true;
         RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->outputs, slot));
     }

@@ -87,6 +87,17 @@ bool rf_plan_keeps_codes(const rf_node *n);
 rf_status rf_plan_fuse(rf_plan *plan, const rf_node *n, const int *in, bool *fused_out);
 bool rf_plan_is_fused(const rf_plan *plan, const rf_node *n); /* done by an earlier node's step */
 
+/* Give the step's views what their slots say. */
+void rf_plan_fill_views(const rf_plan *plan, rf_planned *step);
+/* The slot itself, or the one that holds its codes as real numbers. */
+rf_status rf_plan_real_form(rf_plan *plan, int slot, int *out);
+/* Layout of an output of `rank`, by the operator's policy and what flows in. */
+rf_layout rf_plan_output_layout(const rf_plan *plan, const rf_planned *step, int rank);
+/* Whether planning knows every input's contents. */
+bool rf_plan_all_known(const rf_plan *plan, const rf_node *n, const int *in);
+/* Evaluate a node whose inputs are known, or whose result depends on shapes only; `specs` are its outputs'. */
+rf_status rf_plan_fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
+                            const rf_spec *specs);
 /* nodes -> slots and prepared steps: shapes, constant folding, layouts, codes. */
 rf_status rf_plan_lower(rf_plan *plan);
 /* Drop steps that lead to no output; decide gradients, sharing, lifetimes and buffers. */
