@@ -16,9 +16,9 @@
  *    10  zoo                     untrained networks
  *
  * Conventions. A function that can fail returns rf_status; on failure no output argument has been
- * written, and rf_context_message() says what was found, what was expected, where, and what to do.
- * `const T *` in: borrowed for the call. `T *` in: changed, not kept. `T **out`: the caller frees it
- * with the matching rf_..._free. Returned `const T *`: lives as long as its parent. A context and all
+ * written, and rf_context_message() tells the fault, its place and the cure in one line.
+ * Pointers to const are only read, other pointers may be written through, and none is kept after the
+ * call. What comes back through `T **out` the caller frees with the matching rf_..._free. Returned `const T *`: lives as long as its parent. A context and all
  * that was made with it belong to one thread at a time; two contexts share nothing.
  * Shapes, names and axes are ONNX's (channels first). Options structs start from their _INIT macro.
  */
