@@ -17,9 +17,10 @@
  *
  * Conventions. A function that can fail returns rf_status; on failure no output argument has been
  * written, and rf_context_message() tells the fault, its place and the cure in one line.
- * Pointers to const are only read, other pointers may be written through, and none is kept after the
- * call. What comes back through `T **out` the caller frees with the matching rf_..._free. Returned `const T *`: lives as long as its parent. A context and all
- * that was made with it belong to one thread at a time; two contexts share nothing.
+ * Pointers to const are only read, other pointers may be written through; apart from its context an
+ * object keeps none of them. What comes back through `T **out` the caller frees with the matching
+ * rf_..._free; what is returned as `const T *` lives as long as the object that was asked. A context
+ * and all that was made with it belong to one thread at a time; two contexts share nothing.
  * Shapes, names and axes are ONNX's (channels first). Options structs start from their _INIT macro.
  */
 #ifndef REFOLD_REFOLD_H
