@@ -196,16 +196,26 @@ rf_node *golden_quantizer(const golden *g, const rf_sim *sim, const char *quanti
     return v ? rf_value_quantizer(v) : NULL;
 }
 
-static void check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
-                  double floor, double tolerance)
+/* The first element that is off by more than it may; -1. */
+static int64_t first_outside(const float *actual, const rf_tensor *expected, double floor,
+                             double tolerance)
 {
     const float *e = rf_tensor_f32(expected);
     for (int64_t i = 0; i < expected->count; i++) {
         const double error = fabs((double)actual[i] - (double)e[i]);
         if (!(error <= tolerance * fmax(floor, fabs((double)e[i]))))
-            fail_msg("%s %s: %s[%lld] is %.9g, AIMET has %.9g", g->model, g->life ? g->life : "",
-                     what, (long long)i, (double)actual[i], (double)e[i]);
+            return i;
     }
+    return -1;
+}
+
+static void check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
+                  double floor, double tolerance)
+{
+    const int64_t i = first_outside(actual, expected, floor, tolerance);
+    if (i >= 0)
+        fail_msg("%s %s: %s[%lld] is %.9g, AIMET has %.9g", g->model, g->life ? g->life : "", what,
+                 (long long)i, (double)actual[i], (double)rf_tensor_f32(expected)[i]);
 }
 
 void golden_check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
@@ -214,11 +224,27 @@ void golden_check(const golden *g, const char *what, const float *actual, const 
     check(g, what, actual, expected, 1.0, tolerance);
 }
 
-void golden_check_scaled(const golden *g, const char *what, const float *actual,
-                         const rf_tensor *expected, double tolerance)
+bool golden_agrees(const float *actual, const rf_tensor *expected, double tolerance)
 {
-    double largest = 1e-3; /* a gradient that is zero but for rounding */
-    for (int64_t i = 0; i < expected->count; i++)
-        largest = fmax(largest, fabs((double)rf_tensor_f32(expected)[i]));
-    check(g, what, actual, expected, largest, tolerance);
+    return first_outside(actual, expected, 1.0, tolerance) < 0;
+}
+
+static double largest_of(const rf_tensor *t, double floor)
+{
+    double largest = floor;
+    for (int64_t i = 0; i < t->count; i++)
+        largest = fmax(largest, fabs((double)rf_tensor_f32(t)[i]));
+    return largest;
+}
+
+bool golden_agrees_scaled(const float *actual, const rf_tensor *expected, double floor,
+                          double tolerance)
+{
+    return first_outside(actual, expected, largest_of(expected, floor), tolerance) < 0;
+}
+
+void golden_check_scaled(const golden *g, const char *what, const float *actual,
+                         const rf_tensor *expected, double floor, double tolerance)
+{
+    check(g, what, actual, expected, largest_of(expected, floor), tolerance);
 }

@@ -61,8 +61,11 @@ rf_node *golden_quantizer(const golden *g, const rf_sim *sim, const char *quanti
 /* Every |actual - expected| <= tolerance * max(1, |expected|); fails with the worst element and `what`. */
 void golden_check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
                   double tolerance);
-/* The same relative to the largest expected magnitude: for gradients and other sums of mixed sign. */
+bool golden_agrees(const float *actual, const rf_tensor *expected, double tolerance);
+/* The same relative to the largest expected magnitude, or `floor`: for gradients and other sums of mixed sign. */
 void golden_check_scaled(const golden *g, const char *what, const float *actual,
-                         const rf_tensor *expected, double tolerance);
+                         const rf_tensor *expected, double floor, double tolerance);
+bool golden_agrees_scaled(const float *actual, const rf_tensor *expected, double floor,
+                          double tolerance);
 
 #endif
