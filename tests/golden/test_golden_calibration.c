@@ -38,7 +38,8 @@ static void check_quantizer(const golden *g, const rf_sim *sim, const char *name
         int32_t o;
         min[i] = (double)rf_quantizer_min(n)[i];
         max[i] = (double)rf_quantizer_max(n)[i];
-        if (golden_is_v2(g)) { /* it tells the ends of the grid; param_initial has the stored ones */
+        if (golden_is_v2(
+                g)) { /* it tells the ends of the grid; param_initial has the stored ones */
             const rf_encoding e =
                 rf_effective_encoding(&spec, rf_quantizer_min(n)[i], rf_quantizer_max(n)[i]);
             min[i] = e.min;
