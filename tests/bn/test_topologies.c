@@ -12,72 +12,71 @@ static const struct {
     const char *what, *net;
     int folds;
     bool is_1d;
-} nets
-    [] = {
-        { "depthwise",
-          "input x:-1,3,8,8\nc = Conv x w:8,3,3,3\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\nr = Clip n\n"
-                         "d = Conv r v:8,1,3,3 group=8\nm = BatchNormalization d " NET_BN(
-                             "bo", "8") "\nq = Relu m\n" TAIL("q"),
-          2, false },
-        { "grouped convolution",
-          "input x:-1,4,8,8\nc = Conv x w:8,2,3,3 group=2\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\nr = Relu n\n" TAIL("r"),
-          1, false },
-        { "residual add",
-          "input x:-1,3,8,8\nc = Conv x w:8,3,1,1\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\nr = Relu n\n"
-                         "d = Conv r v:8,8,1,1\nm = BatchNormalization d " NET_BN(
-                             "bo", "8") "\na = Add m r\nq = Relu a\n" TAIL("q"),
-          2, false },
-        { "concat and max pool",
-          "input x:-1,3,8,8\nc = Conv x w:4,3,1,1\nn = BatchNormalization c " NET_BN(
-              "bn",
-              "4") "\nd = Conv x v:4,3,1,1\nm = BatchNormalization d " NET_BN("bo",
-                                                                              "4") "\nk = Concat n "
-                                                                                   "m axis=1\np = "
-                                                                                   "MaxPool k "
-                                                                                   "kernel_shape=2,"
-                                                                                   "2 "
-                                                                                   "strides=2,"
-                                                                                   "2\n" TAIL("p"),
-          2, false },
-        { "PReLU and LeakyRelu",
-          "input x:-1,3,8,8\nc = Conv x w:8,3,3,3\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\nr = PRelu n slope:8,1,1\n"
-                         "d = Conv r v:8,8,3,3\nm = BatchNormalization d " NET_BN(
-                             "bo", "8") "\nq = LeakyRelu m\n" TAIL("q"),
-          2, false },
-        { "hard swish",
-          "input x:-1,3,8,8\nc = Conv x w:8,3,3,3\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\ns = HardSigmoid n\nr = Mul n s\n" TAIL("r"),
-          1, false },
-        { "transposed convolution",
-          "input x:-1,3,8,8\nc = ConvTranspose x w:3,8,2,2\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\nr = Relu n\n" TAIL("r"),
-          1, false },
-        { "grouped transposed convolution, which stays",
-          "input x:-1,4,8,8\nc = ConvTranspose x w:4,4,2,2 group=2\nn = BatchNormalization "
-          "c " NET_BN("bn", "8") "\nr = Relu n\n" TAIL("r"),
-          0, false },
-        { "convolution in one dimension",
-          "input x:-1,3,8\nc = Conv x w:8,3,3\nn = BatchNormalization c " NET_BN(
-              "bn", "8") "\nr = Relu n\n" TAIL("r"),
-          1, true },
-        { "linear layers",
-          "input x:-1,3,8\nf = Flatten x\nc = Gemm f w:24,8 b:8\nn = BatchNormalization c " NET_BN(
-              "bn",
-              "8") "\nr = Relu n\nd = MatMul r v:8,8\nm = BatchNormalization d " NET_BN("bo",
-                                                                                        "8") "\ny "
-                                                                                             "= "
-                                                                                             "Gemm "
-                                                                                             "m "
-                                                                                             "u:8,"
-                                                                                             "5\nou"
-                                                                                             "tput "
-                                                                                             "y",
-          2, true },
-    };
+} nets[] = {
+    { "depthwise",
+      "input x:-1,3,8,8\nc = Conv x w:8,3,3,3\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\nr = Clip n\n"
+                     "d = Conv r v:8,1,3,3 group=8\nm = BatchNormalization d " NET_BN(
+                         "bo", "8") "\nq = Relu m\n" TAIL("q"),
+      2, false },
+    { "grouped convolution",
+      "input x:-1,4,8,8\nc = Conv x w:8,2,3,3 group=2\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\nr = Relu n\n" TAIL("r"),
+      1, false },
+    { "residual add",
+      "input x:-1,3,8,8\nc = Conv x w:8,3,1,1\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\nr = Relu n\n"
+                     "d = Conv r v:8,8,1,1\nm = BatchNormalization d " NET_BN(
+                         "bo", "8") "\na = Add m r\nq = Relu a\n" TAIL("q"),
+      2, false },
+    { "concat and max pool",
+      "input x:-1,3,8,8\nc = Conv x w:4,3,1,1\nn = BatchNormalization c " NET_BN(
+          "bn",
+          "4") "\nd = Conv x v:4,3,1,1\nm = BatchNormalization d " NET_BN("bo",
+                                                                          "4") "\nk = Concat n "
+                                                                               "m axis=1\np = "
+                                                                               "MaxPool k "
+                                                                               "kernel_shape=2,"
+                                                                               "2 "
+                                                                               "strides=2,"
+                                                                               "2\n" TAIL("p"),
+      2, false },
+    { "PReLU and LeakyRelu",
+      "input x:-1,3,8,8\nc = Conv x w:8,3,3,3\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\nr = PRelu n slope:8,1,1\n"
+                     "d = Conv r v:8,8,3,3\nm = BatchNormalization d " NET_BN(
+                         "bo", "8") "\nq = LeakyRelu m\n" TAIL("q"),
+      2, false },
+    { "hard swish",
+      "input x:-1,3,8,8\nc = Conv x w:8,3,3,3\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\ns = HardSigmoid n\nr = Mul n s\n" TAIL("r"),
+      1, false },
+    { "transposed convolution",
+      "input x:-1,3,8,8\nc = ConvTranspose x w:3,8,2,2\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\nr = Relu n\n" TAIL("r"),
+      1, false },
+    { "grouped transposed convolution, which stays",
+      "input x:-1,4,8,8\nc = ConvTranspose x w:4,4,2,2 group=2\nn = BatchNormalization "
+      "c " NET_BN("bn", "8") "\nr = Relu n\n" TAIL("r"),
+      0, false },
+    { "convolution in one dimension",
+      "input x:-1,3,8\nc = Conv x w:8,3,3\nn = BatchNormalization c " NET_BN(
+          "bn", "8") "\nr = Relu n\n" TAIL("r"),
+      1, true },
+    { "linear layers",
+      "input x:-1,3,8\nf = Flatten x\nc = Gemm f w:24,8 b:8\nn = BatchNormalization c " NET_BN(
+          "bn",
+          "8") "\nr = Relu n\nd = MatMul r v:8,8\nm = BatchNormalization d " NET_BN("bo",
+                                                                                    "8") "\ny "
+                                                                                         "= "
+                                                                                         "Gemm "
+                                                                                         "m "
+                                                                                         "u:8,"
+                                                                                         "5\nou"
+                                                                                         "tput "
+                                                                                         "y",
+      2, true },
+};
 
 typedef struct bench {
     rf_context *ctx;
