@@ -57,7 +57,7 @@ rf_status rf_fold_log_refused(rf_fold_log *log, const rf_bn_pair *pair, const ch
     rf_fold_refusal r = { 0 };
 
     RF_TRY(copy_refusal(log, pair, reason, &r));
-    rf_log(log->ctx, RF_LOG_WARNING, "BatchNormalization '%s' was not folded into '%s': %s", r.bn,
+    rf_log(log->ctx, RF_LOG_DEBUG, "BatchNormalization '%s' was not folded into '%s': %s", r.bn,
            r.layer, reason);
     return RF_VEC_PUSH(log->ctx, &log->refused, r);
 }
