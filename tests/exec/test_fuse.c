@@ -1,9 +1,8 @@
 /* Fused steps against the same graph planned node by node: an observer, which must see all, keeps nodes apart. */
-#include "testing.h"
+#include "build_graph.h"
 
 #include "../ref/layout_ref.h"
 #include "exec/plan.h"
-#include "ops/params.h"
 
 enum { BATCH = 3, IN = 2, HEIGHT = 9, WIDTH = 7, OUT = 5 };
 #define TOL_SUMS 1e-6 /* relative: sums of a few hundred terms, in double but in another order */
@@ -19,16 +18,6 @@ typedef struct chain_case {
     bool second_reader; /* of what BatchNormalization computes */
 } chain_case;
 
-static rf_value *constant(rf_graph *g, const char *name, rf_shape shape, const float *values)
-{
-    rf_tensor *t = NULL;
-    rf_value *v = NULL;
-    CHECK_OK(g->ctx, rf_tensor_new_shape(g->ctx, RF_DTYPE_F32, &shape, &t));
-    memcpy(t->data, values, (size_t)t->count * sizeof(float));
-    CHECK_OK(g->ctx, rf_graph_take_constant(g, name, t, &v));
-    return v;
-}
-
 static rf_value *random_constant(rf_graph *g, const char *name, rf_shape shape, unsigned seed,
                                  float shift)
 {
@@ -36,29 +25,9 @@ static rf_value *random_constant(rf_graph *g, const char *name, rf_shape shape, 
     float *values = ref_random(count, seed);
     for (int64_t i = 0; i < count; i++)
         values[i] = 0.5f * values[i] + shift;
-    rf_value *v = constant(g, name, shape, values);
+    rf_value *v = build_floats(g, name, shape, values);
     free(values);
     return v;
-}
-
-static rf_node *node(rf_graph *g, const char *name, const char *op, const char *domain, int count,
-                     rf_value *const *inputs)
-{
-    const rf_shape unknown = { .rank = -1 };
-    rf_value *out = NULL;
-    char value_name[64];
-    snprintf(value_name, sizeof value_name, "%s_out", name);
-    CHECK_OK(g->ctx, rf_graph_add_value(g, value_name, RF_DTYPE_F32, &unknown, &out));
-    const rf_node_desc desc = { .name = name,
-                                .op_type = op,
-                                .domain = domain,
-                                .inputs = inputs,
-                                .input_count = count,
-                                .outputs = &out,
-                                .output_count = 1 };
-    rf_node *n = NULL;
-    CHECK_OK(g->ctx, rf_graph_add_node(g, &desc, &n));
-    return n;
 }
 
 static rf_value *add_bn(rf_graph *g, rf_value *x, int64_t c)
@@ -68,7 +37,7 @@ static rf_value *add_bn(rf_graph *g, rf_value *x, int64_t c)
                                  random_constant(g, "beta", vector, 3, 0.5f),
                                  random_constant(g, "mean", vector, 4, 0.0f),
                                  random_constant(g, "var", vector, 5, 1.0f) };
-    return node(g, "bn", "BatchNormalization", NULL, 5, inputs)->outputs[0];
+    return build_node(g, "bn", "BatchNormalization", NULL, 5, inputs)->outputs[0];
 }
 
 static rf_value *add_activation(rf_graph *g, rf_value *x, activation which)
@@ -77,13 +46,13 @@ static rf_value *add_activation(rf_graph *g, rf_value *x, activation which)
     if (which == NONE)
         return x;
     if (which == RELU)
-        return node(g, "act", "Relu", NULL, 1, &x)->outputs[0];
+        return build_node(g, "act", "Relu", NULL, 1, &x)->outputs[0];
     if (which == CLIP_INPUTS) {
-        rf_value *low = constant(g, "low", one, (const float[]){ -0.25f });
-        rf_value *high = constant(g, "high", one, (const float[]){ 1.5f });
-        return node(g, "act", "Clip", NULL, 3, (rf_value *[]){ x, low, high })->outputs[0];
+        rf_value *low = build_floats(g, "low", one, (const float[]){ -0.25f });
+        rf_value *high = build_floats(g, "high", one, (const float[]){ 1.5f });
+        return build_node(g, "act", "Clip", NULL, 3, (rf_value *[]){ x, low, high })->outputs[0];
     }
-    rf_node *n = node(g, "act", "Clip", NULL, 1, &x);
+    rf_node *n = build_node(g, "act", "Clip", NULL, 1, &x);
     CHECK_OK(g->ctx, rf_node_set_float(g, n, "max", 1.0f));
     return n->outputs[0];
 }
@@ -93,9 +62,10 @@ static rf_value *add_quantizer(rf_graph *g, rf_value *x, const chain_case *c)
     const rf_shape one = { 1, { 1 } };
     if (!c->bitwidth)
         return x;
-    rf_value *min = constant(g, "min", one, (const float[]){ -0.5f });
-    rf_value *max = constant(g, "max", one, (const float[]){ 1.25f });
-    rf_node *n = node(g, "quantizer", RF_FAKEQUANT, RF_DOMAIN, 3, (rf_value *[]){ x, min, max });
+    rf_value *min = build_floats(g, "min", one, (const float[]){ -0.5f });
+    rf_value *max = build_floats(g, "max", one, (const float[]){ 1.25f });
+    rf_node *n =
+        build_node(g, "quantizer", RF_FAKEQUANT, RF_DOMAIN, 3, (rf_value *[]){ x, min, max });
     CHECK_OK(g->ctx, rf_node_set_string(g, n, "kind", "activation"));
     CHECK_OK(g->ctx, rf_node_set_string(g, n, "grid", c->grid));
     CHECK_OK(g->ctx, rf_node_set_int(g, n, "bitwidth", c->bitwidth));
@@ -114,14 +84,14 @@ static rf_graph *network(rf_context *ctx, const chain_case *c)
     CHECK_OK(ctx, rf_graph_set_opset(g, RF_DOMAIN, 1));
     CHECK_OK(ctx, rf_graph_add_input(g, "x", RF_DTYPE_F32, &in, &x));
     rf_value *w = random_constant(g, "w1", first, 6, 0.0f);
-    rf_value *conv = node(g, "conv", "Conv", NULL, 2, (rf_value *[]){ x, w })->outputs[0];
+    rf_value *conv = build_node(g, "conv", "Conv", NULL, 2, (rf_value *[]){ x, w })->outputs[0];
     rf_value *bn = add_bn(g, conv, c->channels);
     rf_value *flow = add_quantizer(g, add_activation(g, bn, c->activation), c);
     rf_value *w2 = random_constant(g, "w2", second, 7, 0.0f);
-    rf_value *y = node(g, "y", "Conv", NULL, 2, (rf_value *[]){ flow, w2 })->outputs[0];
+    rf_value *y = build_node(g, "y", "Conv", NULL, 2, (rf_value *[]){ flow, w2 })->outputs[0];
     CHECK_OK(ctx, rf_graph_mark_output(g, y));
     if (c->second_reader)
-        CHECK_OK(ctx, rf_graph_mark_output(g, node(g, "z", "Abs", NULL, 1, &bn)->outputs[0]));
+        CHECK_OK(ctx, rf_graph_mark_output(g, build_node(g, "z", "Abs", NULL, 1, &bn)->outputs[0]));
     return g;
 }
 
@@ -284,7 +254,8 @@ static void a_file_cannot_ask_for_a_fused_step(void **state)
     CHECK_OK(ctx, rf_graph_new(ctx, "test", &g));
     CHECK_OK(ctx, rf_graph_set_opset(g, RF_DOMAIN, 1));
     CHECK_OK(ctx, rf_graph_add_input(g, "x", RF_DTYPE_F32, &one, &x));
-    rf_node *n = node(g, "fused", "BnActivation", RF_DOMAIN, 5, (rf_value *[]){ x, x, x, x, x });
+    rf_node *n =
+        build_node(g, "fused", "BnActivation", RF_DOMAIN, 5, (rf_value *[]){ x, x, x, x, x });
     CHECK_OK(ctx, rf_graph_mark_output(g, n->outputs[0]));
     CHECK_FAILS(ctx, RF_EUNSUPPORTED, "'fused': stands in a file", rf_plan_new(g, &options, &plan));
     rf_graph_free(g);

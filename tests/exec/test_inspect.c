@@ -1,52 +1,17 @@
 /* Inspection: counts, what is missing, and the advice that fits. */
-#include "testing.h"
-
-#include "graph/graph.h"
-
-static rf_value *value(rf_graph *g, const char *name, rf_shape shape)
-{
-    rf_value *v = NULL;
-    CHECK_OK(g->ctx, rf_graph_add_value(g, name, RF_DTYPE_F32, &shape, &v));
-    return v;
-}
-
-static rf_value *weights(rf_graph *g, const char *name, rf_shape shape)
-{
-    rf_tensor *t = NULL;
-    rf_value *v = NULL;
-    CHECK_OK(g->ctx, rf_tensor_new_shape(g->ctx, RF_DTYPE_F32, &shape, &t));
-    CHECK_OK(g->ctx, rf_graph_take_constant(g, name, t, &v));
-    return v;
-}
-
-static void node(rf_graph *g, const char *name, const char *op, int count, rf_value *const *in,
-                 rf_value *out)
-{
-    const rf_node_desc desc = { .name = name,
-                                .op_type = op,
-                                .inputs = in,
-                                .input_count = count,
-                                .outputs = &out,
-                                .output_count = 1 };
-    rf_node *n = NULL;
-    CHECK_OK(g->ctx, rf_graph_add_node(g, &desc, &n));
-}
+#include "build_graph.h"
 
 /* x [?, 3, 8, 8] -> Conv 1x1 to 4 channels -> last operator. */
 static rf_graph *conv_and(rf_context *ctx, const char *last, bool with_bias, rf_shape out_shape)
 {
-    rf_graph *g = NULL;
-    rf_value *x = NULL;
-    const rf_shape image = { 4, { -1, 3, 8, 8 } };
-    CHECK_OK(ctx, rf_graph_new(ctx, "test", &g));
-    CHECK_OK(ctx, rf_graph_set_opset(g, "", 13));
-    CHECK_OK(ctx, rf_graph_add_input(g, "x", RF_DTYPE_F32, &image, &x));
-    rf_value *in[] = { x, weights(g, "w", (rf_shape){ 4, { 4, 3, 1, 1 } }),
-                       weights(g, "b", (rf_shape){ 1, { 4 } }) };
-    rf_value *y = value(g, "y", (rf_shape){ 4, { -1, 4, 8, 8 } }), *z = value(g, "z", out_shape);
-    node(g, "conv", "Conv", with_bias ? 3 : 2, in, y);
-    node(g, "last", last, 1, &y, z);
-    CHECK_OK(ctx, rf_graph_mark_output(g, z));
+    rf_graph *g = build_graph(ctx);
+    rf_value *in[] = { build_input(g, "x", (rf_shape){ 4, { -1, 3, 8, 8 } }),
+                       build_floats(g, "w", (rf_shape){ 4, { 4, 3, 1, 1 } }, NULL),
+                       build_floats(g, "b", (rf_shape){ 1, { 4 } }, NULL) };
+    rf_node *conv = build_shaped_node(g, "conv", "Conv", NULL, with_bias ? 3 : 2, in,
+                                      (rf_shape){ 4, { -1, 4, 8, 8 } });
+    rf_node *end = build_shaped_node(g, "last", last, NULL, 1, conv->outputs, out_shape);
+    CHECK_OK(ctx, rf_graph_mark_output(g, end->outputs[0]));
     return g;
 }
 

@@ -1,36 +1,9 @@
 /* Plans: shapes, gradients that meet, constant folding, quantizers that pass through, refusals. */
-#include "testing.h"
+#include "build_graph.h"
 
 #include "exec/plan.h"
-#include "ops/params.h"
 
 #define TOL_F32 1e-6 /* relative; a handful of float32 additions */
-
-static rf_graph *new_graph(rf_context *ctx)
-{
-    rf_graph *g = NULL;
-    CHECK_OK(ctx, rf_graph_new(ctx, "test", &g));
-    CHECK_OK(ctx, rf_graph_set_opset(g, "", 13));
-    CHECK_OK(ctx, rf_graph_set_opset(g, RF_DOMAIN, 1));
-    return g;
-}
-
-static rf_value *input(rf_graph *g, const char *name, rf_shape shape)
-{
-    rf_value *v = NULL;
-    CHECK_OK(g->ctx, rf_graph_add_input(g, name, RF_DTYPE_F32, &shape, &v));
-    return v;
-}
-
-static rf_value *floats(rf_graph *g, const char *name, rf_shape shape, const float *values)
-{
-    rf_tensor *t = NULL;
-    rf_value *v = NULL;
-    CHECK_OK(g->ctx, rf_tensor_new_shape(g->ctx, RF_DTYPE_F32, &shape, &t));
-    memcpy(t->data, values, (size_t)t->count * sizeof(float));
-    CHECK_OK(g->ctx, rf_graph_take_constant(g, name, t, &v));
-    return v;
-}
 
 static rf_value *longs(rf_graph *g, const char *name, int64_t count, const int64_t *values)
 {
@@ -42,25 +15,10 @@ static rf_value *longs(rf_graph *g, const char *name, int64_t count, const int64
     return v;
 }
 
-/* Append op(inputs) and return its output, named after the node. */
 static rf_value *node(rf_graph *g, const char *name, const char *op, const char *domain, int count,
                       rf_value *const *inputs)
 {
-    const rf_shape unknown = { .rank = -1 };
-    rf_value *out = NULL;
-    char value_name[64];
-    snprintf(value_name, sizeof value_name, "%s_out", name);
-    CHECK_OK(g->ctx, rf_graph_add_value(g, value_name, RF_DTYPE_F32, &unknown, &out));
-    const rf_node_desc desc = { .name = name,
-                                .op_type = op,
-                                .domain = domain,
-                                .inputs = inputs,
-                                .input_count = count,
-                                .outputs = &out,
-                                .output_count = 1 };
-    rf_node *n = NULL;
-    CHECK_OK(g->ctx, rf_graph_add_node(g, &desc, &n));
-    return out;
+    return build_node(g, name, op, domain, count, inputs)->outputs[0];
 }
 
 static rf_plan *plan_of(rf_graph *g, int64_t batch, rf_mode mode)
@@ -76,9 +34,9 @@ static void gradients_of_two_consumers_are_added(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 2, { -1, 3 } });
-    rf_value *b = floats(g, "b", (rf_shape){ 1, { 3 } }, (const float[]){ 1, -5, 0.5f });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 2, { -1, 3 } });
+    rf_value *b = build_floats(g, "b", (rf_shape){ 1, { 3 } }, (const float[]){ 1, -5, 0.5f });
     rf_value *sum = node(g, "sum", "Add", NULL, 2, (rf_value *[]){ x, b });
     rf_value *relu = node(g, "relu", "Relu", NULL, 1, (rf_value *[]){ sum });
     rf_value *y = node(g, "y", "Add", NULL, 2, (rf_value *[]){ relu, sum });
@@ -109,9 +67,9 @@ static void a_value_used_twice_by_one_node_gets_both_gradients(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 2, { -1, 2 } });
-    rf_value *b = floats(g, "b", (rf_shape){ 1, { 2 } }, (const float[]){ 1, 2 });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 2, { -1, 2 } });
+    rf_value *b = build_floats(g, "b", (rf_shape){ 1, { 2 } }, (const float[]){ 1, 2 });
     rf_value *s = node(g, "s", "Add", NULL, 2, (rf_value *[]){ x, b });
     CHECK_OK(ctx, rf_graph_mark_output(g, node(g, "y", "Mul", NULL, 2, (rf_value *[]){ s, s })));
     rf_plan *plan = plan_of(g, 1, RF_MODE_TRAIN);
@@ -132,8 +90,8 @@ static void shape_arithmetic_leaves_no_steps(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 4, { -1, 2, 3, 2 } });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 4, { -1, 2, 3, 2 } });
     rf_value *zero = longs(g, "zero", 1, (const int64_t[]){ 0 });
     rf_value *minus = longs(g, "minus", 1, (const int64_t[]){ -1 });
     rf_value *shape = node(g, "shape", "Shape", NULL, 1, (rf_value *[]){ x });
@@ -163,8 +121,8 @@ static void a_batch_that_the_model_does_not_take_is_refused(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 2, { 1, 3 } });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 2, { 1, 3 } });
     CHECK_OK(ctx, rf_graph_mark_output(g, node(g, "y", "Relu", NULL, 1, (rf_value *[]){ x })));
     rf_plan *plan = NULL;
     const rf_plan_options o = { .batch = 8, .mode = RF_MODE_INFER };
@@ -178,8 +136,8 @@ static void an_unknown_operator_is_named_with_its_node(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 2, { -1, 3 } });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 2, { -1, 3 } });
     CHECK_OK(ctx,
              rf_graph_mark_output(g, node(g, "nms", "NoSuchOp", NULL, 1, (rf_value *[]){ x })));
     rf_plan *plan = NULL;
@@ -194,8 +152,8 @@ static void dead_branches_are_dropped(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 2, { -1, 4096 } });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 2, { -1, 4096 } });
     rf_value *y = node(g, "y", "Relu", NULL, 1, (rf_value *[]){ x });
     rf_plan *small = NULL, *large = NULL;
     CHECK_OK(ctx, rf_graph_mark_output(g, y));
@@ -211,8 +169,8 @@ static void dead_branches_are_dropped(void **state)
 
 static rf_value *quantizer(rf_graph *g, rf_value *x, float min, float max)
 {
-    rf_value *lo = floats(g, "lo", (rf_shape){ 1, { 1 } }, &min);
-    rf_value *hi = floats(g, "hi", (rf_shape){ 1, { 1 } }, &max);
+    rf_value *lo = build_floats(g, "lo", (rf_shape){ 1, { 1 } }, &min);
+    rf_value *hi = build_floats(g, "hi", (rf_shape){ 1, { 1 } }, &max);
     rf_value *q = node(g, "q", RF_FAKEQUANT, RF_DOMAIN, 3, (rf_value *[]){ x, lo, hi });
     rf_node *n = q->producer;
     CHECK_OK(g->ctx, rf_node_set_string(g, n, "kind", "activation"));
@@ -234,8 +192,8 @@ static void activation_quantizers_quantize_or_only_observe(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
-    rf_graph *g = new_graph(ctx);
-    rf_value *x = input(g, "x", (rf_shape){ 2, { -1, 3 } });
+    rf_graph *g = build_graph(ctx);
+    rf_value *x = build_input(g, "x", (rf_shape){ 2, { -1, 3 } });
     CHECK_OK(ctx, rf_graph_mark_output(g, quantizer(g, x, 0, 3)));
     const float values[] = { 0.6f, 2.4f, 9 };
     rf_plan *plan = plan_of(g, 1, RF_MODE_INFER);
