@@ -203,6 +203,8 @@ void rf_bn_step_batch(const rf_step *s, rf_bn_batch *out)
 
 const rf_op rf_op_batch_normalization = {
     .onnx_name = "BatchNormalization",
+    .limits = "statistics a channel only (spatial = 1); training form with 3 or 5 outputs is "
+              "brought to inference form",
     .since_opset = 7,
     .min_in = 5,
     .max_in = 5,

@@ -79,6 +79,7 @@ static rf_status backward(rf_step *s)
 
 const rf_op rf_op_clip = {
     .onnx_name = "Clip",
+    .limits = "bounds of one element",
     .since_opset = 6,
     .min_in = 1,
     .max_in = 3,

@@ -22,6 +22,7 @@ static rf_status forward(rf_step *s)
 
 const rf_op rf_op_constant = {
     .onnx_name = "Constant",
+    .limits = "numbers: no strings, no sparse tensors",
     .since_opset = 1,
     .min_in = 0,
     .max_in = 0,

@@ -145,6 +145,7 @@ static rf_status backward(rf_step *s)
 
 const rf_op rf_op_dropout = {
     .onnx_name = "Dropout",
+    .limits = "a constant ratio",
     .since_opset = 7,
     .min_in = 1,
     .max_in = 3,

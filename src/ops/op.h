@@ -89,8 +89,9 @@ typedef enum rf_role {
 
 struct rf_op {
     const char *onnx_name;
-    const char *domain;                   /* NULL: ONNX's */
-    int since_opset;                      /* oldest version understood */
+    const char *domain; /* NULL: ONNX's */
+    const char *limits; /* forms that are refused, in a few words for the docs; NULL: none */
+    int since_opset;    /* oldest version understood */
     int min_in, max_in, min_out, max_out; /* max -1: RF_OP_MAX_IO */
     int weight_axis;                      /* output-channel axis of input 1; -1: no weights */
     rf_quant_role quant;
