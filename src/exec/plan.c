@@ -78,6 +78,8 @@ static void bind_step(rf_plan *plan, rf_planned *step)
 static rf_status bind_memory(rf_plan *plan)
 {
     RF_TRY(rf_plan_place(plan->ctx, plan->buffers.items, plan->buffers.count, &plan->memory_bytes));
+    if (plan->options.survey)
+        return RF_OK;
     plan->memory = rf_alloc(plan->ctx, plan->memory_bytes);
     plan->scratch = rf_alloc(plan->ctx, plan->scratch_bytes);
     if (!plan->memory || !plan->scratch)
@@ -192,4 +194,20 @@ const rf_step *rf_plan_step_of(const rf_plan *plan, const rf_node *node)
 size_t rf_plan_bytes(const rf_plan *plan)
 {
     return plan->memory_bytes + plan->scratch_bytes + plan->own_bytes;
+}
+
+size_t rf_plan_live_bytes(const rf_plan *plan)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < plan->buffers.count;
+         i++) { /* a sum can only grow where something is born */
+        const int moment = plan->buffers.items[i].birth;
+        size_t sum = 0;
+        for (size_t k = 0; k < plan->buffers.count; k++) {
+            const rf_buffer *b = &plan->buffers.items[k];
+            sum += b->birth <= moment && moment <= b->death ? b->bytes : 0;
+        }
+        most = most > sum ? most : sum;
+    }
+    return most;
 }

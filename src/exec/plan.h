@@ -13,6 +13,10 @@ typedef struct rf_plan rf_plan;
 /* Called after the forward step of an (activation) FakeQuant node, with the values it was given. */
 typedef rf_status (*rf_observe_fn)(void *user, const rf_node *node, const rf_view *src);
 
+/* Called for a node that a survey leaves out, with the failure that rf_context_message describes. Planning goes on with
+ * the shapes that the file declares; nodes behind tensors without such a shape are left out silently. */
+typedef void (*rf_skip_fn)(void *user, const rf_node *node, rf_status status);
+
 typedef struct rf_plan_options {
     int64_t batch; /* size of the graph's unknown (batch) dims; a fixed dim 0 must agree */
     const rf_shape *input_shapes; /* [inputs] overrides declared shapes; NULL: take them */
@@ -23,6 +27,10 @@ typedef struct rf_plan_options {
         bypass_activations; /* activation quantizers pass through but for frozen ones (calibration, as AIMET v1 observes) */
     rf_observe_fn observe;
     void *observe_user;
+    bool survey; /* to be looked at, never run: no memory is bound */
+    rf_skip_fn
+        skip; /* survey: told of nodes that cannot be planned; NULL: the first one is a failure */
+    void *skip_user;
 } rf_plan_options;
 
 rf_status rf_plan_new(rf_graph *g, const rf_plan_options *options, rf_plan **out);
@@ -46,6 +54,7 @@ const rf_view *rf_plan_value(const rf_plan *plan, const rf_value *v);
 int rf_plan_step_count(const rf_plan *plan);
 const rf_step *rf_plan_step(const rf_plan *plan, int index);
 const rf_step *rf_plan_step_of(const rf_plan *plan, const rf_node *node); /* NULL if folded away */
-size_t rf_plan_bytes(const rf_plan *plan); /* memory of all buffers */
+size_t rf_plan_bytes(const rf_plan *plan);      /* memory of all buffers */
+size_t rf_plan_live_bytes(const rf_plan *plan); /* largest sum of tensors alive at one moment */
 
 #endif

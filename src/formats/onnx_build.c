@@ -324,9 +324,17 @@ static rf_status read_outputs(builder *b)
     return RF_OK;
 }
 
+static rf_status read_producer(rf_graph *g, const Onnx__ModelProto *model)
+{
+    const char *name = text_of(model->producer_name), *version = text_of(model->producer_version);
+    g->producer = rf_arena_printf(&g->arena, "%s%s%s", name, *name && *version ? " " : "", version);
+    return g->producer ? RF_OK : RF_ENOMEM;
+}
+
 static rf_status build(builder *b)
 {
     const Onnx__ModelProto *model = rf_onnx_origin_model(b->origin);
+    RF_TRY(read_producer(b->g, model));
     RF_TRY(read_opsets(b->g, model));
     RF_TRY(read_metadata(b->g, model));
     RF_TRY(index_initializers(b));

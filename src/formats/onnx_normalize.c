@@ -40,6 +40,8 @@ static rf_status normalize_bn(rf_graph *g, rf_node *n)
             "BatchNormalization node '%s' has spatial = 0 (statistics a position); refold "
             "takes statistics a channel",
             n->name);
+    if (n->output_count > 1 || rf_attr_int(n, "training_mode", 0))
+        g->training_form = true;
     if (n->output_count > 1)
         RF_TRY(drop_statistics(n, g->ctx));
     rf_node_remove_attr(n, "training_mode");

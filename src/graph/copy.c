@@ -7,8 +7,10 @@
 #include "graph/edit.h"
 
 /* The copy of `t`: tensors are copied in the order in which the graph owns them. */
-static rf_tensor *find_copy(const rf_graph *g, const rf_graph *copy, const rf_tensor *t)
+static rf_tensor *find_copy(const rf_graph *g, const rf_graph *copy, rf_tensor *t)
 {
+    if (copy->is_outline)
+        return t;
     for (size_t i = 0; t && i < g->tensors.count; i++)
         if (g->tensors.items[i] == t)
             return copy->tensors.items[i];
@@ -17,7 +19,7 @@ static rf_tensor *find_copy(const rf_graph *g, const rf_graph *copy, const rf_te
 
 static rf_status copy_tensors(const rf_graph *g, rf_graph *copy)
 {
-    for (size_t i = 0; i < g->tensors.count; i++) {
+    for (size_t i = 0; !copy->is_outline && i < g->tensors.count; i++) {
         rf_tensor *t = NULL;
         RF_TRY(rf_tensor_copy(g->tensors.items[i], &t));
         RF_TRY(rf_graph_own_tensor(copy, t));
@@ -147,18 +149,32 @@ static void share_origin(const rf_graph *g, rf_graph *copy)
     copy->origin_release = g->origin_release;
 }
 
-rf_status rf_graph_clone(const rf_graph *g, rf_graph **out)
+static rf_status make_copy(const rf_graph *g, bool is_outline, rf_graph **out)
 {
     rf_graph *copy = NULL;
     RF_TRY(rf_graph_new(g->ctx, g->name, &copy));
+    copy->is_outline = is_outline;
+    copy->training_form = g->training_form;
     share_origin(g, copy);
-    const rf_status st = copy_contents(g, copy);
+    rf_status st = copy_contents(g, copy);
+    if (!st && !(copy->producer = rf_arena_strdup(&copy->arena, g->producer)))
+        st = RF_ENOMEM;
     if (st) {
         rf_graph_free(copy);
         return st;
     }
     *out = copy;
     return RF_OK;
+}
+
+rf_status rf_graph_clone(const rf_graph *g, rf_graph **out)
+{
+    return make_copy(g, /*is_outline=*/false, out);
+}
+
+rf_status rf_graph_outline(const rf_graph *g, rf_graph **out)
+{
+    return make_copy(g, /*is_outline=*/true, out);
 }
 
 static rf_status strip_node(rf_graph *g, rf_node *n)

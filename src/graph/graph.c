@@ -14,6 +14,7 @@ rf_status rf_graph_new(rf_context *ctx, const char *name, rf_graph **out)
     rf_arena_init(&g->arena, ctx);
     rf_map_init(&g->value_by_name, ctx);
     rf_map_init(&g->node_by_name, ctx);
+    g->producer = "";
     g->name = rf_arena_strdup(&g->arena, name ? name : "");
     if (!g->name) {
         rf_graph_free(g);

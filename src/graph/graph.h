@@ -90,6 +90,9 @@ struct rf_graph {
     rf_context *ctx;
     rf_arena arena;
     const char *name;
+    const char *producer; /* "pytorch 2.1.0": what wrote the file; "" where it does not say */
+    bool training_form; /* BN or Dropout came in training form; the reader made it inference form */
+    bool is_outline;    /* constants belong to another graph, which outlives it: only read */
     rf_node *first, *last; /* topological order */
     int node_count;
     RF_VEC(rf_value *) values; /* all, in order of creation */

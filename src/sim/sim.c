@@ -88,7 +88,7 @@ static rf_status check_symmetry(const rf_sim *sim, const rf_config *config)
 static rf_status place_all(rf_sim *sim)
 {
     rf_config config;
-    if (!sim->compat_aimet)
+    if (!sim->compat_aimet && !sim->graph->is_outline)
         RF_TRY(rf_sim_flip_negative_gamma(sim));
     RF_TRY(rf_config_load(sim->ctx, sim->config_name, &config));
     rf_status st = check_symmetry(sim, &config);
@@ -98,13 +98,11 @@ static rf_status place_all(rf_sim *sim)
     return st;
 }
 
-rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options, rf_sim **out)
+/* Takes `copy`, also on failure. */
+static rf_status build_on(rf_graph *copy, const rf_sim_options *options, rf_sim **out)
 {
     static const rf_sim_options defaults = RF_SIM_OPTIONS_INIT;
-    rf_graph *copy = NULL;
     rf_sim *sim = NULL;
-    RF_TRY(rf_graph_need_float(graph, "quantization"));
-    RF_TRY(rf_graph_clone(graph, &copy));
     RF_TRY(rf_sim_take_graph(copy, options ? options : &defaults, &sim));
     rf_status st = place_all(sim);
     if (st == RF_OK)
@@ -115,6 +113,22 @@ rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options, rf_si
     }
     *out = sim;
     return RF_OK;
+}
+
+rf_status rf_sim_new(const rf_graph *graph, const rf_sim_options *options, rf_sim **out)
+{
+    rf_graph *copy = NULL;
+    RF_TRY(rf_graph_need_float(graph, "quantization"));
+    RF_TRY(rf_graph_clone(graph, &copy));
+    return build_on(copy, options, out);
+}
+
+rf_status rf_sim_outline(const rf_graph *graph, const rf_sim_options *options, rf_sim **out)
+{
+    rf_graph *copy = NULL;
+    RF_TRY(rf_graph_need_float(graph, "quantization"));
+    RF_TRY(rf_graph_outline(graph, &copy));
+    return build_on(copy, options, out);
 }
 
 static void release_view(rf_context *ctx, struct rf_sim_view *view)

@@ -64,6 +64,10 @@ rf_status rf_sim_insert(rf_sim *sim, const rf_quantizer_desc *desc, rf_node **ou
 /* Integer codes of a param quantizer's tensor under its present range; codes in the signed or unsigned grid as q - no offset: q in [0, steps]. [count of tensor], rf_free. */
 rf_status rf_quantizer_codes(rf_context *ctx, const rf_node *fakequant, int32_t **out);
 
+/* The simulation that rf_sim_new would build, to look at: on the constants of `graph`, which must outlive it; channels of
+ * negative gamma keep their signs. */
+rf_status rf_sim_outline(const rf_graph *graph, const rf_sim_options *options, rf_sim **out);
+
 /* The float graph without quantizers, outputs under their own names: what files hold. */
 rf_status rf_sim_strip(const rf_sim *sim, rf_graph **out);
 
