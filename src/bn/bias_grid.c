@@ -82,10 +82,11 @@ static bool match(rf_node *n, rf_layer *layer, const rf_node **input_out,
 static bool is_dead(const rf_layer *layer, const int32_t *codes, int64_t channels, int64_t c,
                     int32_t zero)
 {
-    const int64_t inner = rf_layer_channel_inner(layer);
-    for (int64_t i = 0; i < layer->weight->constant->count; i++)
-        if (i / inner % channels == c && codes[i] != zero)
-            return false;
+    const int64_t count = layer->weight->constant->count, inner = rf_layer_channel_inner(layer);
+    for (int64_t run = c; run * inner < count; run += channels)
+        for (int64_t i = 0; i < inner; i++)
+            if (codes[run * inner + i] != zero)
+                return false;
     return true;
 }
 

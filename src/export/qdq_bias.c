@@ -72,9 +72,10 @@ static bool is_dead(const layer *l, int64_t c)
     const int64_t channels = l->dequantize->inputs[1]->constant->count;
     const int64_t inner = rf_channel_run(&codes->shape, channel_axis(l->node));
     const int64_t at_zero = rf_tensor_get_i64(zero, channels == 1 ? 0 : c);
-    for (int64_t i = 0; i < codes->count; i++)
-        if (i / inner % channels == c && rf_tensor_get_i64(codes, i) != at_zero)
-            return false;
+    for (int64_t run = c; run * inner < codes->count; run += channels)
+        for (int64_t i = 0; i < inner; i++)
+            if (rf_tensor_get_i64(codes, run * inner + i) != at_zero)
+                return false;
     return true;
 }
 
