@@ -27,7 +27,9 @@ struct rf_dnn_conv {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     size_t scratch;
-    bool with_bias;
+    bool with_bias, integers;
+    dnnl_memory_t zero_point; /* of the source, read at each call */
+    int32_t zero_point_value;
     part parts[PARTS];
 };
 
@@ -55,14 +57,22 @@ static dnnl_status_t init_desc(const rf_conv_geometry *g, int which, const dnnl_
         out, alg, src, weights, bias, dst, strides, dilates, begin, end);
 }
 
+static dnnl_status_t set_runtime_zero_point(dnnl_primitive_attr_t attr)
+{
+    const int32_t at_run_time = DNNL_RUNTIME_S32_VAL;
+    return dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_SRC, 1, /*mask=*/0, &at_run_time);
+}
+
 /* A scratchpad that the caller hands in: nothing is allocated in a step. */
-static dnnl_status_t create_desc(const void *op_desc, dnnl_engine_t engine,
+static dnnl_status_t create_desc(const void *op_desc, bool integers, dnnl_engine_t engine,
                                  const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *out)
 {
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(&attr);
     if (!status)
         status = dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+    if (!status && integers)
+        status = set_runtime_zero_point(attr);
     if (!status)
         status = dnnl_primitive_desc_create(out, op_desc, attr, engine, hint);
     dnnl_primitive_attr_destroy(attr);
@@ -147,51 +157,105 @@ static rf_status fill_part(rf_dnn_conv *c, const rf_conv_geometry *g, int which,
     return RF_OK;
 }
 
-static rf_status create_parts(rf_dnn_conv *c, const rf_conv_geometry *g, bool backward)
+static rf_status describe_part(rf_dnn_conv *c, const rf_conv_geometry *g, int which, bool integers,
+                               const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *out)
 {
-    const dnnl_memory_desc_t *bias = c->with_bias ? &g->bias : NULL;
-    dnnl_primitive_desc_t descs[PARTS] = { NULL };
-    rf_status status = RF_OK;
-    for (int i = 0; i < (backward ? PARTS : 1) && !status; i++) {
-        dnnl_convolution_desc_t desc;
-        status = rf_dnn_check(c->ctx, init_desc(g, i, bias, &desc), part_names[i]);
-        if (!status) /* the forward descriptor is the hint of the others */
-            status = rf_dnn_check(c->ctx, create_desc(&desc, c->engine, descs[FORWARD], &descs[i]),
-                                  part_names[i]);
-        if (!status)
-            status = fill_part(c, g, i, descs[i]);
-    }
-    for (int i = 0; i < PARTS; i++)
-        if (descs[i])
-            dnnl_primitive_desc_destroy(descs[i]);
+    const bool bias = c->with_bias && !integers;
+    dnnl_convolution_desc_t desc;
+    RF_DNN_TRY(c->ctx, init_desc(g, which, bias ? &g->bias : NULL, &desc), part_names[which]);
+    return rf_dnn_check(c->ctx, create_desc(&desc, integers, c->engine, hint, out),
+                        part_names[which]);
+}
+
+static rf_status create_part(rf_dnn_conv *c, const rf_conv_geometry *g, int which, bool integers,
+                             const_dnnl_primitive_desc_t hint)
+{
+    dnnl_primitive_desc_t desc = NULL;
+    RF_TRY(describe_part(c, g, which, integers, hint, &desc));
+    const rf_status status = fill_part(c, g, which, desc);
+    dnnl_primitive_desc_destroy(desc);
     return status;
+}
+
+/* Gradients are real numbers, whatever forward computes in: the float forward is their hint. */
+static rf_status create_backward(rf_dnn_conv *c, const rf_conv_geometry *g)
+{
+    dnnl_primitive_desc_t hint = NULL;
+    RF_TRY(describe_part(c, g, FORWARD, /*integers=*/false, NULL, &hint));
+    rf_status status = create_part(c, g, BACKWARD_DATA, /*integers=*/false, hint);
+    if (!status)
+        status = create_part(c, g, BACKWARD_WEIGHTS, /*integers=*/false, hint);
+    dnnl_primitive_desc_destroy(hint);
+    return status;
+}
+
+static dnnl_status_t create_zero_point(rf_dnn_conv *c)
+{
+    dnnl_memory_desc_t desc;
+    const dnnl_dims_t one = { 1 };
+    const dnnl_status_t status = dnnl_memory_desc_init_by_tag(&desc, 1, one, dnnl_s32, dnnl_a);
+    return status ? status
+                  : dnnl_memory_create(&c->zero_point, &desc, c->engine, &c->zero_point_value);
+}
+
+static rf_status open_engine(rf_dnn_conv *c)
+{
+    RF_DNN_TRY(c->ctx, dnnl_engine_create(&c->engine, dnnl_cpu, 0), "engine of a");
+    RF_DNN_TRY(c->ctx, dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags),
+               "stream of a");
+    return RF_OK;
 }
 
 static rf_status build(rf_dnn_conv *c, const rf_conv_shape *shape, bool backward)
 {
     rf_conv_geometry g;
-    RF_TRY(rf_conv_geometry_init(c->ctx, shape, &g));
-    RF_DNN_TRY(c->ctx, dnnl_engine_create(&c->engine, dnnl_cpu, 0), "engine of a");
-    RF_DNN_TRY(c->ctx, dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags),
-               "stream of a");
-    return create_parts(c, &g, backward);
+    RF_TRY(open_engine(c));
+    RF_TRY(rf_conv_geometry_init(c->ctx, shape, c->integers, &g));
+    RF_TRY(create_part(c, &g, FORWARD, c->integers, NULL));
+    if (c->integers)
+        RF_DNN_TRY(c->ctx, create_zero_point(c), "zero point of a");
+    if (!backward)
+        return RF_OK;
+    RF_TRY(rf_conv_geometry_init(c->ctx, shape, /*integers=*/false, &g));
+    return create_backward(c, &g);
 }
 
-rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape, bool with_bias,
-                          bool backward, rf_dnn_conv **out)
+rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape,
+                          const rf_dnn_conv_options *options, rf_dnn_conv **out)
 {
     RF_TRY(rf_conv_check(ctx, shape));
     rf_dnn_conv *c;
     RF_NEW_ARRAY(ctx, c, 1);
     c->ctx = ctx;
-    c->with_bias = with_bias;
+    c->with_bias = options->bias;
+    c->integers = options->integers;
     rf_use_threads(ctx); /* oneDNN divides the work among the threads it sees here */
-    const rf_status status = build(c, shape, backward);
+    const rf_status status = build(c, shape, options->backward);
     if (status)
         rf_dnn_conv_free(c);
     else
         *out = c;
     return status;
+}
+
+/* Only the descriptor is made: cheap, since no code is generated. Its failure is an answer, not an error. */
+bool rf_dnn_conv_has_int8(rf_context *ctx, const rf_conv_shape *shape)
+{
+    dnnl_engine_t engine = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    rf_conv_geometry g;
+    dnnl_convolution_desc_t desc;
+    if (shape->transposed || rf_conv_geometry_init(ctx, shape, /*integers=*/true, &g) != RF_OK ||
+        dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
+        return false;
+    rf_use_threads(ctx);
+    dnnl_status_t status = init_desc(&g, FORWARD, NULL, &desc);
+    if (!status)
+        status = create_desc(&desc, /*integers=*/true, engine, NULL, &pd);
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    dnnl_engine_destroy(engine);
+    return status == dnnl_success;
 }
 
 static void release_part(part *p)
@@ -213,6 +277,8 @@ void rf_dnn_conv_free(rf_dnn_conv *conv)
         return;
     for (int i = 0; i < PARTS; i++)
         release_part(&conv->parts[i]);
+    if (conv->zero_point)
+        dnnl_memory_destroy(conv->zero_point);
     if (conv->stream)
         dnnl_stream_destroy(conv->stream);
     if (conv->engine)
@@ -251,7 +317,7 @@ static void run_reorder(const rf_dnn_conv *c, const part *p, dnnl_memory_t from,
 }
 
 /* The model's weights, brought into oneDNN's format where that differs. */
-static void load_weights(const rf_dnn_conv *c, const part *p, const float *weights, void *scratch,
+static void load_weights(const rf_dnn_conv *c, const part *p, const void *weights, void *scratch,
                          dnnl_status_t *status)
 {
     if (!p->reorder) {
@@ -267,7 +333,7 @@ rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *
                               const float *bias, float *dst, void *scratch)
 {
     part *p = &conv->parts[FORWARD];
-    assert((bias != NULL) == conv->with_bias);
+    assert((bias != NULL) == conv->with_bias && !conv->integers);
     rf_use_threads(conv->ctx);
     dnnl_status_t status = dnnl_success;
     load_weights(conv, p, weights, scratch, &status);
@@ -283,6 +349,29 @@ rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *
                                      { DNNL_ARG_BIAS, p->bias } };
     if (status == dnnl_success)
         status = dnnl_primitive_execute(p->run, conv->stream, bias ? 5 : 4, args);
+    return rf_dnn_check(conv->ctx, status, part_names[FORWARD]);
+}
+
+rf_status rf_dnn_conv_forward_int8(rf_dnn_conv *conv, const uint8_t *src, int32_t zero_point,
+                                   const int8_t *weights, int32_t *dst, void *scratch)
+{
+    part *p = &conv->parts[FORWARD];
+    assert(conv->integers);
+    rf_use_threads(conv->ctx);
+    dnnl_status_t status = dnnl_success;
+    conv->zero_point_value = zero_point;
+    load_weights(conv, p, weights, scratch, &status);
+    set(p->src, src, &status);
+    set(p->dst, dst, &status);
+    set(p->run_pad, block(scratch, p->run_pad_at), &status);
+    const dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, p->src },
+                                     { DNNL_ARG_WEIGHTS, p->weights },
+                                     { DNNL_ARG_DST, p->dst },
+                                     { DNNL_ARG_SCRATCHPAD, p->run_pad },
+                                     { DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
+                                       conv->zero_point } };
+    if (status == dnnl_success)
+        status = dnnl_primitive_execute(p->run, conv->stream, 5, args);
     return rf_dnn_check(conv->ctx, status, part_names[FORWARD]);
 }
 

@@ -71,7 +71,7 @@ rf_status rf_conv_check(rf_context *ctx, const rf_conv_shape *s)
  * ([g,] oc/g, ic/g, k...).
  */
 static dnnl_status_t describe_weights(const rf_conv_shape *s, const int64_t *kernel,
-                                      rf_conv_geometry *g)
+                                      dnnl_data_type_t type, rf_conv_geometry *g)
 {
     const int64_t oc = s->oc / s->groups, ic = s->ic / s->groups;
     int64_t area = 1;
@@ -93,14 +93,17 @@ static dnnl_status_t describe_weights(const rf_conv_shape *s, const int64_t *ker
         strides[rank++] = area;
     }
     const dnnl_status_t status =
-        dnnl_memory_desc_init_by_strides(&g->plain_weights, rank, dims, dnnl_f32, strides);
+        dnnl_memory_desc_init_by_strides(&g->plain_weights, rank, dims, type, strides);
     return status ? status
-                  : dnnl_memory_desc_init_by_tag(&g->any_weights, rank, dims, dnnl_f32,
+                  : dnnl_memory_desc_init_by_tag(&g->any_weights, rank, dims, type,
                                                  dnnl_format_tag_any);
 }
 
-rf_status rf_conv_geometry_init(rf_context *ctx, const rf_conv_shape *s, rf_conv_geometry *g)
+rf_status rf_conv_geometry_init(rf_context *ctx, const rf_conv_shape *s, bool integers,
+                                rf_conv_geometry *g)
 {
+    const dnnl_data_type_t src_type = integers ? dnnl_u8 : dnnl_f32;
+    const dnnl_data_type_t dst_type = integers ? dnnl_s32 : dnnl_f32;
     *g = (rf_conv_geometry){ .spatial = s->spatial == 1 ? 2 : s->spatial,
                              .transposed = s->transposed };
     const int shift = g->spatial - s->spatial;
@@ -118,11 +121,11 @@ rf_status rf_conv_geometry_init(rf_context *ctx, const rf_conv_shape *s, rf_conv
     }
     const dnnl_format_tag_t last = g->spatial == 2 ? dnnl_nhwc : dnnl_ndhwc;
     const int rank = 2 + g->spatial;
-    RF_DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->src, rank, src, dnnl_f32, last),
+    RF_DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->src, rank, src, src_type, last),
                "source of a");
-    RF_DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->dst, rank, dst, dnnl_f32, last),
+    RF_DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->dst, rank, dst, dst_type, last),
                "result of a");
     RF_DNN_TRY(ctx, dnnl_memory_desc_init_by_tag(&g->bias, 1, bias, dnnl_f32, dnnl_a), "bias of a");
-    RF_DNN_TRY(ctx, describe_weights(s, kernel, g), "weights of a");
+    RF_DNN_TRY(ctx, describe_weights(s, kernel, integers ? dnnl_s8 : dnnl_f32, g), "weights of a");
     return RF_OK;
 }

@@ -16,7 +16,9 @@ typedef struct rf_conv_geometry {
 } rf_conv_geometry;
 
 rf_status rf_conv_check(rf_context *ctx, const rf_conv_shape *s); /* RF_ESHAPE, RF_EUNSUPPORTED */
-rf_status rf_conv_geometry_init(rf_context *ctx, const rf_conv_shape *s, rf_conv_geometry *g);
+/* integers: source u8, weights s8, result s32; else all float32. */
+rf_status rf_conv_geometry_init(rf_context *ctx, const rf_conv_shape *s, bool integers,
+                                rf_conv_geometry *g);
 
 /* A oneDNN status as ours; `what` is the kind of convolution, for the message. */
 rf_status rf_dnn_check(rf_context *ctx, dnnl_status_t status, const char *what);

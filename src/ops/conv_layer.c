@@ -107,7 +107,8 @@ rf_status rf_conv_prepare(rf_step *s, rf_conv_describe describe)
     RF_TRY(rf_step_new_state(s, sizeof(conv_state), &memory));
     conv_state *state = memory;
     const bool bias = rf_node_input(s->node, 2) != NULL;
-    RF_TRY(rf_dnn_conv_new(s->ctx, &conv, bias, s->mode == RF_MODE_TRAIN, &state->conv));
+    const rf_dnn_conv_options options = { .bias = bias, .backward = s->mode == RF_MODE_TRAIN };
+    RF_TRY(rf_dnn_conv_new(s->ctx, &conv, &options, &state->conv));
     state->real_at = aligned(rf_dnn_conv_scratch(state->conv));
     s->scratch_bytes = state->real_at;
     if (s->in[0].dtype == RF_DTYPE_U8)

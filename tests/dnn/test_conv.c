@@ -47,8 +47,9 @@ static void set_up(fixture *f, rf_conv_shape shape, bool bias)
 {
     *f = (fixture){ .ctx = test_context(), .shape = shape };
     rf_conv_shape *s = &f->shape;
+    const rf_dnn_conv_options options = { .bias = bias, .backward = true };
     complete(s);
-    CHECK_OK(f->ctx, rf_dnn_conv_new(f->ctx, s, bias, true, &f->conv));
+    CHECK_OK(f->ctx, rf_dnn_conv_new(f->ctx, s, &options, &f->conv));
     f->in = product(s->spatial, s->in);
     f->out = product(s->spatial, s->out);
     const int64_t src = ref_conv_src_count(s), dst = ref_conv_dst_count(s);
@@ -291,23 +292,24 @@ static void shapes_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
     rf_context *ctx = test_context();
+    const rf_dnn_conv_options options = { 0 };
     rf_dnn_conv *conv = NULL;
     rf_conv_shape s = square(1, 4, 6, 1, 5, 3);
     complete(&s);
     s.out[1] = 4;
-    CHECK_FAILS(ctx, RF_ESHAPE, "output 4", rf_dnn_conv_new(ctx, &s, false, false, &conv));
+    CHECK_FAILS(ctx, RF_ESHAPE, "output 4", rf_dnn_conv_new(ctx, &s, &options, &conv));
     s = square(1, 4, 6, 4, 5, 3);
     complete(&s);
-    CHECK_FAILS(ctx, RF_ESHAPE, "4 groups", rf_dnn_conv_new(ctx, &s, false, false, &conv));
+    CHECK_FAILS(ctx, RF_ESHAPE, "4 groups", rf_dnn_conv_new(ctx, &s, &options, &conv));
     s = square(1, 4, 6, 1, 5, 3);
     complete(&s);
     s.stride[0] = 0;
-    CHECK_FAILS(ctx, RF_ESHAPE, "stride 0", rf_dnn_conv_new(ctx, &s, false, false, &conv));
+    CHECK_FAILS(ctx, RF_ESHAPE, "stride 0", rf_dnn_conv_new(ctx, &s, &options, &conv));
     s = square(0, 4, 6, 1, 5, 3);
     complete(&s);
-    CHECK_FAILS(ctx, RF_ESHAPE, "batch 0", rf_dnn_conv_new(ctx, &s, false, false, &conv));
+    CHECK_FAILS(ctx, RF_ESHAPE, "batch 0", rf_dnn_conv_new(ctx, &s, &options, &conv));
     s.spatial = 4;
-    CHECK_FAILS(ctx, RF_EUNSUPPORTED, "4 spatial", rf_dnn_conv_new(ctx, &s, false, false, &conv));
+    CHECK_FAILS(ctx, RF_EUNSUPPORTED, "4 spatial", rf_dnn_conv_new(ctx, &s, &options, &conv));
     assert_null(conv);
     rf_context_free(ctx);
 }
