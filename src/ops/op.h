@@ -29,6 +29,7 @@ typedef struct rf_inference {
     int in_count, out_count; /* as the node lists them */
     const rf_spec *in;
     rf_spec *out; /* to be filled: dtype, shape */
+    bool depends_on_data; /* it failed because a shape depends on contents that are not known yet */
 } rf_inference;
 
 typedef enum rf_mode {
@@ -84,8 +85,10 @@ typedef enum rf_role {
     RF_ROLE_RANGE_MAX /* of a quantizer: trainable with their own learning rate */
 } rf_role;
 
-#define RF_NEEDS_IN(i) (1u << (i))
-#define RF_NEEDS_OUT(i) (1u << (16 + (i)))
+/* Ask with rf_op_needs_in and rf_op_needs_out. */
+#define RF_NEEDS_IN(i) (1u << (i))         /* i < 15 */
+#define RF_NEEDS_EVERY_IN (1u << 15)       /* of operators that take any number */
+#define RF_NEEDS_OUT(i) (1u << (16 + (i))) /* i < 16 */
 
 struct rf_op {
     const char *onnx_name;
@@ -111,6 +114,17 @@ struct rf_op {
     void (*release)(rf_step *s);       /* frees s->state; called also after a failed prepare */
     int64_t (*macs)(const rf_step *s); /* multiply-adds of one call; NULL: 0 */
 };
+
+/* Whether backward reads forward input (output) i. */
+static inline bool rf_op_needs_in(const rf_op *op, int i)
+{
+    const unsigned needs = op->backward_needs;
+    return (needs & RF_NEEDS_EVERY_IN) || (i < 15 && (needs & RF_NEEDS_IN(i)));
+}
+static inline bool rf_op_needs_out(const rf_op *op, int i)
+{
+    return i < 16 && (op->backward_needs & RF_NEEDS_OUT(i));
+}
 
 /* NULL where refold has no such operator. */
 const rf_op *rf_op_find(const char *op_type, const char *domain);

@@ -64,14 +64,30 @@ rf_status rf_infer_same(rf_inference *io)
     return RF_OK;
 }
 
+rf_status rf_infer_float_at(const rf_inference *io, int i)
+{
+    if (io->in[i].present && io->in[i].dtype != RF_DTYPE_F32)
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "input %d '%s' is %s; refold computes it in float32", i,
+                             io->node->inputs[i]->name, rf_dtype_name(io->in[i].dtype));
+    return RF_OK;
+}
+
 rf_status rf_infer_float(const rf_inference *io)
 {
     for (int i = 0; i < io->in_count; i++)
-        if (io->in[i].present && io->in[i].dtype != RF_DTYPE_F32)
-            return rf_infer_fail(io, RF_EUNSUPPORTED,
-                                 "input %d '%s' is %s; refold computes it in float32", i,
-                                 io->node->inputs[i]->name, rf_dtype_name(io->in[i].dtype));
+        RF_TRY(rf_infer_float_at(io, i));
     return RF_OK;
+}
+
+rf_status rf_infer_known(rf_inference *io, int i)
+{
+    if (i < 0 || i >= io->in_count || !io->in[i].present || io->in[i].constant)
+        return RF_OK;
+    io->depends_on_data = true;
+    return rf_infer_fail(io, RF_EUNSUPPORTED,
+                         "input %d '%s' changes at run time; refold needs it as a constant", i,
+                         io->node->inputs[i]->name);
 }
 
 /*
@@ -106,16 +122,13 @@ static rf_status read_ints(const rf_node *node, const char *attr, const rf_tenso
     return RF_OK;
 }
 
-rf_status rf_infer_ints(const rf_inference *io, const char *attr, int input, int64_t *values,
+rf_status rf_infer_ints(rf_inference *io, const char *attr, int input, int64_t *values,
                         int *count_out)
 {
     const bool given = input >= 0 && input < io->in_count && io->in[input].present;
     const char *wrong;
     *count_out = -1;
-    if (given && !io->in[input].constant)
-        return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "input %d '%s' changes at run time; refold needs it as a constant",
-                             input, io->node->inputs[input]->name);
+    RF_TRY(rf_infer_known(io, input));
     const rf_tensor *t = given ? io->in[input].constant : NULL;
     const rf_status st = read_ints(io->node, attr, t, values, count_out, &wrong);
     if (st != RF_OK)

@@ -15,13 +15,19 @@ rf_status rf_infer_axis(const rf_inference *io, int64_t axis, int rank, int *out
 rf_status rf_infer_same(rf_inference *io);
 /* RF_EUNSUPPORTED unless every input that is there is float32. */
 rf_status rf_infer_float(const rf_inference *io);
+rf_status rf_infer_float_at(const rf_inference *io, int i); /* the same of input i alone */
+/*
+ * Fails where input i is there and its contents are not known yet: the shape of an output depends on
+ * them. The planner then asks again at run time, in inference.
+ */
+rf_status rf_infer_known(rf_inference *io, int i);
 rf_status rf_infer_set(rf_inference *io, int i, rf_dtype dtype, const rf_shape *shape);
 /*
  * Integers from attribute `attr` (older opsets) or constant input `input` (newer ones): axes, pads,
- * splits, shape. *count_out = -1 where neither is there. At most RF_MAX_RANK * 2. RF_EUNSUPPORTED
- * where the input is not constant.
+ * splits, shape. *count_out = -1 where neither is there. At most RF_MAX_RANK * 2. Fails as
+ * rf_infer_known does.
  */
-rf_status rf_infer_ints(const rf_inference *io, const char *attr, int input, int64_t *values,
+rf_status rf_infer_ints(rf_inference *io, const char *attr, int input, int64_t *values,
                         int *count_out);
 rf_status rf_step_ints(const rf_step *s, const char *attr, int input, int64_t *values,
                        int *count_out);

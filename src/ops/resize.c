@@ -1,66 +1,57 @@
 /*
- * Resize: nearest neighbours, by constant scales or sizes. Opset 10 has scales as input 1, later
- * ones as input 2. Opset 10.
+ * Resize: nearest neighbours, linear or cubic interpolation, by scales or sizes that are constant.
+ * Opset 10 has scales as input 1; later ones have the region of interest there, scales as input 2
+ * and sizes as input 3. Opset 10.
  */
-#include <string.h>
+#include "ops/interpolation.h"
 
-#include "ops/nearest.h"
+#define OPSET_OF_ROI 11
 
-#define OPSET_OF_COORDINATES 11 /* before it: asymmetric, floor */
-
-static rf_nearest read_rule(const rf_node *n, int64_t opset)
+/* Input i where it has contents. */
+static const rf_tensor *filled(const rf_tensor *t)
 {
-    if (opset < OPSET_OF_COORDINATES)
-        return (rf_nearest){ "asymmetric", "floor" };
-    return (rf_nearest){ rf_attr_string(n, "coordinate_transformation_mode", "half_pixel"),
-                         rf_attr_string(n, "nearest_mode", "round_prefer_floor") };
+    return t && t->count ? t : NULL;
 }
 
-static int scales_input(int64_t opset)
+static rf_sampling_inputs inputs_of(const rf_tensor *const *t, int64_t opset)
 {
-    return opset < OPSET_OF_COORDINATES ? 1 : 2;
-}
-
-static rf_status infer_sizes(rf_inference *io)
-{
-    int64_t sizes[2 * RF_MAX_RANK], size;
-    int count;
-    RF_TRY(rf_infer_ints(io, NULL, 3, sizes, &count));
-    if (count != io->in[0].shape.rank)
-        return rf_infer_fail(io, RF_EMODEL, "%d sizes for a tensor of %d dims", count,
-                             io->in[0].shape.rank);
-    const rf_shape dst = rf_shape_of(count, sizes);
-    RF_TRY(rf_shape_count(io->ctx, &dst, &size));
-    if (size && !rf_shape_product(&io->in[0].shape))
-        return rf_infer_fail(io, RF_ESHAPE, "the input has no elements");
-    return rf_infer_set(io, 0, io->in[0].dtype, &dst);
+    const bool old = opset < OPSET_OF_ROI;
+    const rf_tensor *scales = filled(t[old ? 1 : 2]);
+    const bool floats = scales && scales->dtype == RF_DTYPE_F32;
+    return (rf_sampling_inputs){ .roi = old ? NULL : filled(t[1]),
+                                 .sizes = old ? NULL : filled(t[3]),
+                                 .scales = floats ? rf_tensor_f32(scales) : NULL,
+                                 .scales_count = floats ? scales->count : 0 };
 }
 
 static rf_status infer(rf_inference *io)
 {
-    const char *mode = rf_attr_string(io->node, "mode", "nearest");
-    const rf_nearest rule = read_rule(io->node, io->opset);
-    const int at = scales_input(io->opset);
-    rf_shape dst;
-    if (strcmp(mode, "nearest") != 0)
-        return rf_infer_fail(io, RF_EUNSUPPORTED, "mode '%s'; refold has nearest", mode);
-    RF_TRY(rf_nearest_check(io, &rule));
-    if (io->in_count > 3 && io->in[3].present)
-        return infer_sizes(io);
-    const rf_tensor *scales = at < io->in_count ? io->in[at].constant : NULL;
-    if (!scales || scales->dtype != RF_DTYPE_F32)
-        return rf_infer_fail(io, RF_EUNSUPPORTED, "scales or sizes must be constant");
-    RF_TRY(rf_nearest_scaled(io, rf_tensor_f32(scales), scales->count, &dst));
+    const rf_tensor *t[4] = { NULL };
+    rf_sampling sampling;
+    for (int i = 1; i < io->in_count; i++) {
+        RF_TRY(rf_infer_known(io, i));
+        t[i] = io->in[i].constant;
+    }
+    const rf_sampling_inputs in = inputs_of(t, io->opset);
+    if (!in.scales && !in.sizes)
+        return rf_infer_fail(io, RF_EMODEL, "neither scales nor sizes are given");
+    RF_TRY(rf_sampling_read(io->ctx, io->node, io->opset, &in, &io->in[0].shape, &sampling));
+    if (sampling.mode != RF_SAMPLE_NEAREST)
+        RF_TRY(rf_infer_float_at(io, 0));
+    const rf_shape dst = rf_sampling_shape(&sampling);
     return rf_infer_set(io, 0, io->in[0].dtype, &dst);
 }
 
 static rf_status prepare(rf_step *s)
 {
-    const rf_nearest rule = read_rule(s->node, s->opset);
-    const int at = scales_input(s->opset);
-    const bool by_sizes = s->in_count > 3 && s->in_constant[3];
-    const rf_tensor *scales = at < s->in_count && !by_sizes ? s->in_constant[at] : NULL;
-    return rf_nearest_prepare(s, &rule, scales ? rf_tensor_f32(scales) : NULL);
+    const rf_tensor *t[4] = { NULL };
+    const rf_shape x = rf_view_shape(&s->in[0]);
+    rf_sampling sampling;
+    for (int i = 1; i < s->in_count; i++)
+        t[i] = s->in_constant[i];
+    const rf_sampling_inputs in = inputs_of(t, s->opset);
+    RF_TRY(rf_sampling_read(s->ctx, s->node, s->opset, &in, &x, &sampling));
+    return rf_sampling_prepare(s, &sampling);
 }
 
 const rf_op rf_op_resize = {
@@ -75,7 +66,7 @@ const rf_op rf_op_resize = {
     .layout = RF_LAYOUT_ANY,
     .infer = infer,
     .prepare = prepare,
-    .forward = rf_index_map_forward,
-    .backward = rf_index_map_backward,
+    .forward = rf_sampling_forward,
+    .backward = rf_sampling_backward,
     .release = rf_step_free_state,
 };
