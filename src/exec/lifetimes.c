@@ -118,7 +118,7 @@ static bool backward_reads_output(const rf_plan *plan, int slot)
         return false;
     const rf_planned *p = &plan->steps.items[s->producer];
     for (int k = 0; k < p->s.out_count; k++)
-        if (p->out[k] == slot && (p->s.op->backward_needs & RF_NEEDS_OUT(k)))
+        if (p->out[k] == slot && rf_op_needs_out(p->s.op, k))
             return true;
     return false;
 }
@@ -129,8 +129,7 @@ static bool may_share(const rf_plan *plan, const rf_planned *step)
         step->s.out_count < 1 || step->out[0] == RF_NO_SLOT)
         return false;
     const rf_slot *in = &plan->slots.items[step->in[0]], *out = &plan->slots.items[step->out[0]];
-    const bool backward_reads_input =
-        step->has_backward && (step->s.op->backward_needs & RF_NEEDS_IN(0));
+    const bool backward_reads_input = step->has_backward && rf_op_needs_in(step->s.op, 0);
     return in->producer >= 0 && in->consumer_count == 1 && !in->is_output && !in->has_codes &&
            !out->has_codes && in->view.dtype == out->view.dtype &&
            rf_view_same_order(&in->view, &out->view) && !backward_reads_input &&
@@ -220,11 +219,11 @@ static void keep_for_backward(rf_plan *plan)
         const int moment = backward_moment(plan, i);
         if (!step->has_backward)
             continue;
-        for (int k = 0; k < step->s.in_count && k < 16; k++)
-            if (step->in[k] != RF_NO_SLOT && (step->s.op->backward_needs & RF_NEEDS_IN(k)))
+        for (int k = 0; k < step->s.in_count; k++)
+            if (step->in[k] != RF_NO_SLOT && rf_op_needs_in(step->s.op, k))
                 extend_for_backward(plan, step->in[k], moment);
-        for (int k = 0; k < step->s.out_count && k < 16; k++)
-            if (step->out[k] != RF_NO_SLOT && (step->s.op->backward_needs & RF_NEEDS_OUT(k)))
+        for (int k = 0; k < step->s.out_count; k++)
+            if (step->out[k] != RF_NO_SLOT && rf_op_needs_out(step->s.op, k))
                 extend_for_backward(plan, step->out[k], moment);
     }
 }
@@ -241,6 +240,8 @@ static rf_status diff_for_slot(rf_plan *plan, int index)
     s->diff.codes = NULL;
     if (s->constant) {
         plan->own_bytes += view_bytes(&s->view, sizeof(float));
+        if (plan->options.survey)
+            return RF_OK;
         s->own_diff = rf_calloc(plan->ctx, (size_t)rf_view_count(&s->view) + 1, sizeof(float));
         return s->own_diff ? RF_OK : RF_ENOMEM;
     }

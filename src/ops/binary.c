@@ -91,7 +91,7 @@ rf_status rf_binary_forward(rf_step *s)
 /* Forward tensors that the planner has not kept must not be read: the gradient stands in. */
 static const rf_view *kept(const rf_step *s, int i)
 {
-    return s->op->backward_needs & RF_NEEDS_IN(i) ? &s->in[i] : &s->diff_out[0];
+    return rf_op_needs_in(s->op, i) ? &s->in[i] : &s->diff_out[0];
 }
 
 static void input_backward(rf_step *s, int i, rf_row_fn fn)

@@ -70,14 +70,6 @@ rf_status rf_unary_infer(rf_inference *io)
     return rf_infer_same(io);
 }
 
-rf_status rf_unary_infer_rising(rf_inference *io)
-{
-    if (rf_attr_float(io->node, "alpha", 0.0f) < 0.0f)
-        return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "alpha is negative: its gradient cannot be told from the output");
-    return rf_unary_infer(io);
-}
-
 rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0] };
@@ -87,10 +79,9 @@ rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user)
 
 rf_status rf_unary_backward(rf_step *s, rf_row_fn fn, const void *user)
 {
-    const unsigned needs = s->op->backward_needs;
-    const rf_view *kept = needs & RF_NEEDS_OUT(0)  ? &s->out[0]
-                          : needs & RF_NEEDS_IN(0) ? &s->in[0]
-                                                   : &s->diff_out[0];
+    const rf_view *kept = rf_op_needs_out(s->op, 0)  ? &s->out[0]
+                          : rf_op_needs_in(s->op, 0) ? &s->in[0]
+                                                     : &s->diff_out[0];
     const rf_view *views[] = { &s->diff_in[0], &s->diff_out[0], kept };
     if (rf_step_has_gradient(s, 0))
         rf_rows(views, 3, fn, user);

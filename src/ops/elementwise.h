@@ -45,8 +45,6 @@ typedef struct rf_unary_rule {
 } rf_unary_rule;
 
 rf_status rf_unary_infer(rf_inference *io); /* float32 in, the same out */
-/* And attribute alpha is not negative, so that y tells on which side of 0 x was. */
-rf_status rf_unary_infer_rising(rf_inference *io);
 rf_status rf_unary_rule_forward(rf_step *s);
 rf_status rf_unary_rule_backward(rf_step *s);
 /* The same where numbers are no attributes. */

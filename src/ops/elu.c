@@ -1,4 +1,4 @@
-/* Elu: y = x for x > 0, else alpha (e^x - 1); dx = dy, or dy (y + alpha). Opset 6. */
+/* Elu: y = x for x > 0, else alpha (e^x - 1); dx = dy, or alpha e^x dy. Opset 6. */
 #include <math.h>
 
 #include "ops/elementwise.h"
@@ -7,7 +7,7 @@ RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *use
 {
     float *y = p[0];
     const float *x = p[1];
-    const float alpha = *(const float *)user;
+    const float alpha = ((const float *)user)[0];
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
         y[i] = x[i] > 0.0f ? x[i] : alpha * expm1f(x[i]);
@@ -16,11 +16,11 @@ RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *use
 RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *user)
 {
     float *dx = p[0];
-    const float *dy = p[1], *y = p[2];
-    const float alpha = *(const float *)user;
+    const float *dy = p[1], *x = p[2];
+    const float alpha = ((const float *)user)[0];
 #pragma omp simd
     for (int64_t i = 0; i < n; i++)
-        dx[i] = y[i] > 0.0f ? dy[i] : dy[i] * (y[i] + alpha);
+        dx[i] = x[i] > 0.0f ? dy[i] : alpha * dy[i] * expf(x[i]);
 }
 
 static const rf_unary_rule rule = { .forward = forward_row,
@@ -37,10 +37,9 @@ const rf_op rf_op_elu = {
     .weight_axis = -1,
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
-    .backward_needs = RF_NEEDS_OUT(0),
-    .in_place = true,
+    .backward_needs = RF_NEEDS_IN(0),
     .rule = &rule,
-    .infer = rf_unary_infer_rising,
+    .infer = rf_unary_infer,
     .forward = rf_unary_rule_forward,
     .backward = rf_unary_rule_backward,
 };

@@ -339,10 +339,10 @@ static void poison(const rf_view *v)
 void op_test_backward(op_test *t)
 {
     for (int i = 0; i < t->in_count; i++)
-        if (!t->inputs[i].constant && !(t->op->backward_needs & RF_NEEDS_IN(i)))
+        if (!t->inputs[i].constant && !rf_op_needs_in(t->op, i))
             poison(&t->in[i]);
     for (int i = 0; i < t->out_count; i++)
-        if (!(t->op->backward_needs & RF_NEEDS_OUT(i)))
+        if (!rf_op_needs_out(t->op, i))
             poison(&t->out[i]);
     memset(t->step.scratch, 0xff, t->step.scratch_bytes);
     CHECK_OK(t->ctx, t->op->backward(&t->step));
