@@ -14,6 +14,7 @@
  *     8  folding                 BN into the quantization scale, or into the weights
  *     9  export                  ONNX, encodings, QDQ ONNX
  *    10  zoo                     untrained networks
+ *    11  inspection              what a network holds, and what would become of it
  *
  * Conventions. A function that can fail returns rf_status; on failure no output argument has been
  * written, and rf_context_message() tells the fault, its place and the cure in one line.
@@ -187,6 +188,7 @@ typedef struct rf_port {
     rf_dtype dtype;
     int rank;
     int64_t dims[RF_MAX_RANK]; /* -1: decided at run time (the batch) */
+    bool channels_last; /* a Keras or TensorFlow model's: its users' arrays have the channels last, here dim 1 */
 } rf_port;
 
 /**
@@ -207,36 +209,6 @@ RF_API int rf_graph_output_count(const rf_graph *graph);
 /** Describe input or output `index`, from 0; the name lives with the graph. @return RF_OK, RF_EARG (no such index) */
 RF_API RF_MUST_USE rf_status rf_graph_input(const rf_graph *graph, int index, rf_port *out);
 RF_API RF_MUST_USE rf_status rf_graph_output(const rf_graph *graph, int index, rf_port *out);
-
-/** A BatchNormalization and where it would go. */
-typedef struct rf_bn_info {
-    const char *bn;         /* node name */
-    const char *folds_into; /* node name of the layer before it, or NULL */
-    const char *reason;     /* why not, or NULL */
-} rf_bn_info;
-
-typedef struct rf_count {
-    const char *name;
-    int64_t count;
-} rf_count;
-
-typedef struct rf_inspection {
-    int64_t parameters; /* elements of the trainable tensors and BN statistics */
-    int64_t
-        macs; /* multiply-adds of one sample in Conv, ConvTranspose, Gemm and MatMul; 0 if shapes are unknown */
-    int operator_count;
-    const rf_count *operators; /* by type, most frequent first */
-    int batch_norm_count;
-    const rf_bn_info *batch_norms; /* in graph order */
-    int unsupported_count;
-    const char *const *unsupported; /* "TopK (node 'nms/top')" */
-    int advice_count;
-    const char *const *advice; /* whole sentences: what to do next */
-} rf_inspection;
-
-/** Summary of a graph; free with rf_inspection_free. Strings live with it. @return RF_OK, RF_ENOMEM */
-RF_API RF_MUST_USE rf_status rf_inspect(const rf_graph *graph, rf_inspection **out);
-RF_API void rf_inspection_free(rf_inspection *inspection);
 
 /* -------------------------------------------------------------------------- 3  data sets --- */
 
@@ -551,7 +523,8 @@ typedef struct rf_reestimation rf_reestimation;
 /**
  * Re-estimate the statistics of every BN that has them: the network runs in inference form, quantizers active and
  * frozen, BN alone on batch statistics. Each of the n batches gives mean and unbiased variance a channel; the
- * averages become the running statistics. State: bn_reestimated. For a plain graph: rf_reestimate_graph.
+ * averages become the running statistics. State: bn_reestimated, also of a sim without BN, which is only warned of. For
+ * a plain graph: rf_reestimate_graph.
  * @param out  may be NULL; else free with rf_reestimation_free
  * @return RF_OK, RF_ESTATE, RF_EDATA (no batch, one value a channel; names the layer), RF_ENUMERIC. On failure and on
  *         interruption the statistics are as before. Source: AIMET 1.x reestimate_bn_stats (torch).
@@ -667,6 +640,80 @@ RF_API RF_MUST_USE rf_status rf_zoo_new(rf_context *ctx, const char *name,
                                         const rf_zoo_options *options, rf_graph **out);
 /** Names in a NULL-terminated list; static. */
 RF_API const char *const *rf_zoo_names(void);
+
+/* ------------------------------------------------------------------------ 11  inspection --- */
+
+/** A BatchNormalization and where it would go. */
+typedef struct rf_bn_info {
+    const char *bn;         /* node name */
+    const char *folds_into; /* node name of the layer before it, or NULL */
+    const char *reason;     /* why not, or NULL */
+} rf_bn_info;
+
+typedef struct rf_count {
+    const char *name;
+    int64_t count;
+} rf_count;
+
+/** A quantizer that a simulation has, or would get. */
+typedef struct rf_planned_quantizer {
+    const char *tensor; /* ONNX tensor that it quantizes */
+    const char *kind;   /* "param" or "activation" */
+    const char *op;     /* node that owns the parameter or makes the tensor; "" for a model input */
+    const char *op_type;
+    int bitwidth;
+    bool symmetric;
+    int axis;         /* channel axis; -1: per tensor */
+    int64_t channels; /* encodings that it has: 1 per tensor */
+} rf_planned_quantizer;
+
+typedef struct rf_inspection {
+    const char *producer; /* "pytorch 2.1.0": what wrote the file; "" where it does not say */
+    int64_t opset;        /* of ONNX's own operators */
+    int64_t parameters;   /* elements of the trainable tensors and BN statistics */
+    int64_t
+        macs; /* multiply-adds of one sample in Conv, ConvTranspose, Gemm and MatMul; 0 if shapes are unknown */
+    int operator_count;
+    const rf_count *operators; /* by type, most frequent first */
+    int batch_norm_count;
+    const rf_bn_info *batch_norms; /* in graph order */
+    const char
+        *bn_fused_by; /* likely exporter, where BN seem to have been fused before; else NULL */
+    int64_t negative_gamma_channels, dead_channels; /* of all BN */
+    int param_quantizers, activation_quantizers;    /* numbers of the two kinds among: */
+    int quantizer_count;
+    const rf_planned_quantizer *quantizers; /* in graph order; none for a QDQ model */
+    int64_t batch;                          /* samples a pass that the bytes below are for */
+    int64_t activation_bytes; /* largest sum of tensors alive at one moment of inference */
+    /* Predicted peaks: weights, tensors, gradients, scratch, SGD's velocities, batches ahead of their use; without the
+       program itself and the file while it is read. 0 where it cannot run. qat and reestimate: with the quantizers. */
+    int64_t infer_bytes, train_bytes, qat_bytes, reestimate_bytes;
+    int unsupported_count;
+    const char *const *
+        unsupported; /* "TopK (node 'nms/top')"; with ": why" where a known operator has a form refold lacks */
+    int advice_count;
+    const char *const *advice; /* whole sentences: what to do next */
+} rf_inspection;
+
+typedef struct rf_inspect_options {
+    int64_t batch; /* of the memory predictions; 0: 128. A graph with a fixed batch uses that */
+    rf_sim_options simulation; /* what quantize would be told */
+    rf_sim *
+        sim; /* the simulation of this graph, whose enabled quantizers are listed instead; NULL: none */
+} rf_inspect_options;
+#define RF_INSPECT_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/**
+ * Look at a network without running or changing it; it need not be one that refold can run. Strings live with the result,
+ * which is freed with rf_inspection_free. @param options  may be NULL
+ * @return RF_OK, RF_EARG, RF_EIO/RF_EMODEL (configuration), RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_inspect(const rf_graph *graph, const rf_inspect_options *options,
+                                        rf_inspection **out);
+RF_API void rf_inspection_free(rf_inspection *inspection);
 
 #ifdef __cplusplus
 }

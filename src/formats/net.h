@@ -53,6 +53,8 @@ rf_net_tensor rf_net_constant(rf_net *net, const char *name, rf_tensor *t);
 rf_net_tensor rf_net_scalar(rf_net *net, const char *name, float value);
 /* Under the name that the tensor has, or `name` where that is not NULL. */
 void rf_net_output(rf_net *net, rf_net_tensor t, const char *name);
+/* Dim d of the constant is dim from[d] of t. */
+rf_net_tensor rf_net_permuted(rf_net *net, const rf_net_tensor *t, const int *from);
 bool rf_net_is_constant(const rf_net_tensor *t);
 /* The graph's value with the dims in the framework's order, or with channels first (rank 3 and more). */
 rf_value *rf_net_plain(rf_net *net, const rf_net_tensor *t);

@@ -16,9 +16,36 @@ int rf_graph_output_count(const rf_graph *g)
     return (int)g->outputs.count;
 }
 
-static rf_port port_of(const rf_value *v)
+/* Names, one a line. */
+#define CHANNELS_LAST "refold.channels_last"
+
+static bool is_channels_last(const rf_graph *g, const char *port)
 {
-    rf_port port = { .name = v->name, .dtype = v->dtype, .rank = v->shape.rank };
+    const char *names = rf_graph_metadata(g, CHANNELS_LAST);
+    const size_t size = strlen(port);
+    for (const char *line = names; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strcspn(line, "\n") == size && strncmp(line, port, size) == 0)
+            return true;
+    }
+    return false;
+}
+
+rf_status rf_graph_set_channels_last(rf_graph *g, const char *port)
+{
+    const char *names = rf_graph_metadata(g, CHANNELS_LAST);
+    if (is_channels_last(g, port))
+        return RF_OK;
+    const char *all = names ? rf_arena_printf(&g->arena, "%s\n%s", names, port) : port;
+    return all ? rf_graph_set_metadata(g, CHANNELS_LAST, all) : RF_ENOMEM;
+}
+
+static rf_port port_of(const rf_graph *g, const rf_value *v)
+{
+    rf_port port = { .name = v->name,
+                     .dtype = v->dtype,
+                     .rank = v->shape.rank,
+                     .channels_last = is_channels_last(g, v->name) };
     memcpy(port.dims, v->shape.dims, sizeof port.dims);
     return port;
 }
@@ -28,7 +55,7 @@ rf_status rf_graph_input(const rf_graph *g, int index, rf_port *out)
     if (index < 0 || index >= rf_graph_input_count(g))
         return rf_fail(g->ctx, RF_EARG, "input %d asked for; the graph has %d", index,
                        rf_graph_input_count(g));
-    *out = port_of(g->inputs.items[index]);
+    *out = port_of(g, g->inputs.items[index]);
     return RF_OK;
 }
 
@@ -37,7 +64,7 @@ rf_status rf_graph_output(const rf_graph *g, int index, rf_port *out)
     if (index < 0 || index >= rf_graph_output_count(g))
         return rf_fail(g->ctx, RF_EARG, "output %d asked for; the graph has %d", index,
                        rf_graph_output_count(g));
-    *out = port_of(g->outputs.items[index]);
+    *out = port_of(g, g->outputs.items[index]);
     return RF_OK;
 }
 

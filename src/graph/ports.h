@@ -10,6 +10,9 @@ rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out);
 rf_status rf_graph_need_float(const rf_graph *g, const char *purpose);
 /* RF_EMODEL where there are no inputs, RF_EUNSUPPORTED where one is not float32, which is all that data sets and arrays feed. */
 rf_status rf_graph_need_float_inputs(const rf_graph *g);
+/* The framework that the model came from has the channels of this input or output last; stands in the metadata, so that
+ * every later step knows. rf_port.channels_last tells it. */
+rf_status rf_graph_set_channels_last(rf_graph *g, const char *port);
 int64_t rf_graph_fixed_batch(const rf_graph *g); /* dim 0 where every input declares it; 0: free */
 
 #endif
