@@ -82,7 +82,7 @@ static rf_status collect_layers(rf_reestimation *r, rf_graph *g)
                 mean->constant->count == var->constant->count)
                 RF_TRY(add_layer(r, n, mean, var));
         }
-    if (r->layers.count == 0)
+    if (r->layers.count == 0 && !r->sim)
         return rf_fail(r->ctx, RF_ESTATE,
                        "there is no BatchNormalization with running statistics to re-estimate; "
                        "were they folded already?");
@@ -239,6 +239,12 @@ static rf_status estimate(rf_reestimation *r, rf_graph *g, const rf_dataset *dat
 
     rf_use_threads(r->ctx);
     RF_TRY(collect_layers(r, g));
+    if (r->layers.count == 0) {
+        rf_log(r->ctx, RF_LOG_WARNING,
+               "the network has no BatchNormalization, so there is nothing to re-estimate; if it "
+               "should have some, 'refold inspect' says how to export it with them");
+        return RF_OK;
+    }
     RF_TRY(open_feed(r, g, data, o, &feed));
     const int64_t most = o->batches > 0 ? o->batches : 100, there = rf_feed_batches(feed);
     st = run_batches(r, feed, there < most ? there : most, o->estimator);

@@ -322,6 +322,35 @@ static void a_sim_is_estimated_on_its_quantized_activations(void **state)
     }
 }
 
+/* Networks that were never given any go through all steps too. */
+static void a_sim_without_bn_goes_on_unchanged(void **state)
+{
+    (void)state;
+    rf_context *ctx = test_context();
+    bn_net n = bn_net_new(ctx, 4, (int64_t[]){ -1, CHANNELS, 4, 4 });
+    bn_net_conv(&n, "conv", (bn_conv){ .in = CHANNELS, .out = 2, .kernel = 1, .bias = true });
+    rf_graph *g = bn_net_finish(&n);
+    rf_tensor *x = NULL;
+    net_data d = image_data(ctx, &x);
+    rf_sim *sim = NULL;
+    rf_reestimation *r = NULL;
+    CHECK_FAILS(ctx, RF_ESTATE, "no BatchNormalization",
+                rf_reestimate_graph(g, d.dataset, NULL, NULL));
+    CHECK_OK(ctx, rf_sim_new(g, NULL, &sim));
+    CHECK_OK(ctx, rf_sim_calibrate(sim, d.dataset, NULL, NULL));
+    CHECK_OK(ctx, rf_reestimate_sim(sim, d.dataset, NULL, &r));
+    assert_int_equal(rf_reestimation_layer_count(r), 0);
+    assert_int_equal(rf_sim_state(sim), RF_STATE_BN_REESTIMATED);
+    rf_reestimation_undo(r);
+    assert_int_equal(rf_sim_state(sim), RF_STATE_CALIBRATED);
+    rf_reestimation_free(r);
+    rf_sim_free(sim);
+    rf_tensor_free(x);
+    net_data_close(&d);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +364,7 @@ int main(void)
         cmocka_unit_test(statistics_that_are_not_finite_change_nothing),
         cmocka_unit_test(an_interruption_changes_nothing),
         cmocka_unit_test(a_sim_is_estimated_on_its_quantized_activations),
+        cmocka_unit_test(a_sim_without_bn_goes_on_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
