@@ -1,4 +1,6 @@
-/* Celu: y = x for x > 0, else alpha (exp(x / alpha) - 1); dx = dy, or exp(x / alpha) dy. Opset 12. */
+/*
+ * Celu: y = x for x > 0, else alpha (exp(x / alpha) - 1); dx = dy, or exp(x / alpha) dy. Opset 12.
+ */
 #include <math.h>
 
 #include "ops/elementwise.h"

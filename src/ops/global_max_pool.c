@@ -12,13 +12,6 @@ static rf_status infer(rf_inference *io)
     return rf_infer_set(io, 0, RF_DTYPE_F32, &dst);
 }
 
-static rf_status prepare(rf_step *s)
-{
-    if (s->mode == RF_MODE_TRAIN)
-        s->scratch_bytes = (size_t)rf_view_count(&s->out[0]) * sizeof(float);
-    return RF_OK;
-}
-
 static rf_status forward(rf_step *s)
 {
     rf_reduce_max(&s->in[0], &s->out[0]);
@@ -28,7 +21,8 @@ static rf_status forward(rf_step *s)
 static rf_status backward(rf_step *s)
 {
     if (rf_step_has_gradient(s, 0))
-        rf_reduce_max_backward(&s->in[0], &s->out[0], &s->diff_out[0], s->scratch, &s->diff_in[0]);
+        rf_reduce_extremum_backward(&s->in[0], &s->out[0], &s->diff_out[0], s->scratch,
+                                    &s->diff_in[0]);
     return RF_OK;
 }
 
@@ -44,7 +38,7 @@ const rf_op rf_op_global_max_pool = {
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_OUT(0),
     .infer = infer,
-    .prepare = prepare,
+    .prepare = rf_reduce_extremum_prepare,
     .forward = forward,
     .backward = backward,
 };

@@ -1,5 +1,5 @@
 /* Min: the smallest of the inputs, element by element, with NumPy broadcasting. Opset 6. */
-#include "ops/extremum.h"
+#include "ops/variadic.h"
 
 RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)
 {
@@ -16,10 +16,11 @@ static int64_t integer(int64_t a, int64_t b)
     return b < a ? b : a;
 }
 
-static const rf_extremum rule = { .forward = forward_row, .integer = integer };
+static const rf_variadic rule = { .forward = forward_row, .integer = integer };
 
 const rf_op rf_op_min = {
     .onnx_name = "Min",
+    .limits = "float32 or integers",
     .since_opset = 6,
     .min_in = 1,
     .max_in = -1,
@@ -30,8 +31,8 @@ const rf_op rf_op_min = {
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_EVERY_IN | RF_NEEDS_OUT(0),
     .rule = &rule,
-    .infer = rf_extremum_infer,
+    .infer = rf_variadic_infer,
     .prepare = rf_extremum_prepare,
-    .forward = rf_extremum_forward,
+    .forward = rf_variadic_forward,
     .backward = rf_extremum_backward,
 };

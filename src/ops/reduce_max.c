@@ -4,34 +4,30 @@
  */
 #include "ops/reduction.h"
 
-static rf_status prepare(rf_step *s)
+static void forward(rf_step *s, const rf_view *x, const rf_view *y)
 {
-    if (s->mode == RF_MODE_TRAIN)
-        s->scratch_bytes = (size_t)rf_view_count(&s->out[0]) * sizeof(float);
-    return RF_OK;
+    (void)s;
+    rf_reduce_max(x, y);
 }
 
-static rf_status forward(rf_step *s)
+static void backward(rf_step *s, const rf_view *x, const rf_view *y, const rf_view *dy,
+                     const rf_view *dx)
 {
-    rf_view kept;
-    RF_TRY(rf_reduce_kept(s, &s->out[0], &kept));
-    rf_reduce_max(&s->in[0], &kept);
-    return RF_OK;
+    rf_reduce_extremum_backward(x, y, dy, s->scratch, dx);
 }
 
-static rf_status backward(rf_step *s)
+static int64_t integer(int64_t a, int64_t b)
 {
-    rf_view kept, diff;
-    if (!rf_step_has_gradient(s, 0))
-        return RF_OK;
-    RF_TRY(rf_reduce_kept(s, &s->out[0], &kept));
-    RF_TRY(rf_reduce_kept(s, &s->diff_out[0], &diff));
-    rf_reduce_max_backward(&s->in[0], &kept, &diff, s->scratch, &s->diff_in[0]);
-    return RF_OK;
+    return b > a ? b : a;
 }
+
+static const rf_reduce rule = {
+    .forward = forward, .backward = backward, .integer = integer, .start = INT64_MIN
+};
 
 const rf_op rf_op_reduce_max = {
     .onnx_name = "ReduceMax",
+    .limits = "float32, int64 or int32; constant axes",
     .since_opset = 1,
     .min_in = 1,
     .max_in = 2,
@@ -41,8 +37,9 @@ const rf_op rf_op_reduce_max = {
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_OUT(0),
-    .infer = rf_reduce_infer,
-    .prepare = prepare,
-    .forward = forward,
-    .backward = backward,
+    .rule = &rule,
+    .infer = rf_reduce_infer_integers,
+    .prepare = rf_reduce_extremum_prepare,
+    .forward = rf_reduce_forward,
+    .backward = rf_reduce_backward,
 };

@@ -1,20 +1,14 @@
-/* ReduceMean: the mean over `axes` (attribute, or input 1 since opset 18). Opset 1. */
+/*
+ * ReduceMean: the mean over `axes` (attribute, or input 1 since opset 18); dx = dy / their number.
+ * Opset 1.
+ */
 #include "ops/reduction.h"
-#include "ops/elementwise.h"
 
 /* 1 / number of elements in a mean */
-static double factor_of(const rf_step *s)
+static double factor_of(const rf_view *x, const rf_view *y)
 {
-    const int64_t src = rf_view_count(&s->in[0]), dst = rf_view_count(&s->out[0]);
+    const int64_t src = rf_view_count(x), dst = rf_view_count(y);
     return src ? (double)dst / (double)src : 0.0;
-}
-
-static rf_status forward(rf_step *s)
-{
-    rf_view kept;
-    RF_TRY(rf_reduce_kept(s, &s->out[0], &kept));
-    rf_reduce_sum(&s->in[0], &kept, factor_of(s));
-    return RF_OK;
 }
 
 static void scale_row(float *const *p, int64_t n, const void *user)
@@ -24,20 +18,26 @@ static void scale_row(float *const *p, int64_t n, const void *user)
         p[0][i] = p[1][i] * factor;
 }
 
-static rf_status backward(rf_step *s)
+static void forward(rf_step *s, const rf_view *x, const rf_view *y)
 {
-    const float factor = (float)factor_of(s);
-    rf_view kept;
-    const rf_view *views[] = { &s->diff_in[0], &kept };
-    if (!rf_step_has_gradient(s, 0))
-        return RF_OK;
-    RF_TRY(rf_reduce_kept(s, &s->diff_out[0], &kept));
-    rf_rows(views, 2, scale_row, &factor);
-    return RF_OK;
+    (void)s;
+    rf_reduce_sum(x, y, factor_of(x, y));
 }
+
+static void backward(rf_step *s, const rf_view *x, const rf_view *y, const rf_view *dy,
+                     const rf_view *dx)
+{
+    const float factor = (float)factor_of(x, y);
+    const rf_view *views[] = { dx, dy };
+    (void)s;
+    rf_rows(views, 2, scale_row, &factor);
+}
+
+static const rf_reduce rule = { .forward = forward, .backward = backward };
 
 const rf_op rf_op_reduce_mean = {
     .onnx_name = "ReduceMean",
+    .limits = "float32; constant axes",
     .since_opset = 1,
     .min_in = 1,
     .max_in = 2,
@@ -46,7 +46,8 @@ const rf_op rf_op_reduce_mean = {
     .weight_axis = -1,
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
+    .rule = &rule,
     .infer = rf_reduce_infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_reduce_forward,
+    .backward = rf_reduce_backward,
 };

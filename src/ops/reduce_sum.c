@@ -1,27 +1,34 @@
-/* ReduceSum: the sum over `axes` (attribute, or input 1 since opset 13). Opset 1. */
+/*
+ * ReduceSum: the sum over `axes` (attribute, or input 1 since opset 13); dx = dy. Opset 1.
+ */
 #include "ops/reduction.h"
 #include "ops/strided.h"
 
-static rf_status forward(rf_step *s)
+static void forward(rf_step *s, const rf_view *x, const rf_view *y)
 {
-    rf_view kept;
-    RF_TRY(rf_reduce_kept(s, &s->out[0], &kept));
-    rf_reduce_sum(&s->in[0], &kept, 1.0);
-    return RF_OK;
+    (void)s;
+    rf_reduce_sum(x, y, 1.0);
 }
 
-static rf_status backward(rf_step *s)
+static void backward(rf_step *s, const rf_view *x, const rf_view *y, const rf_view *dy,
+                     const rf_view *dx)
 {
-    rf_view kept;
-    if (!rf_step_has_gradient(s, 0))
-        return RF_OK;
-    RF_TRY(rf_reduce_kept(s, &s->diff_out[0], &kept));
-    rf_strided_copy(&kept, &s->diff_in[0]);
-    return RF_OK;
+    (void)s;
+    (void)x;
+    (void)y;
+    rf_strided_copy(dy, dx);
 }
+
+static int64_t integer(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
+static const rf_reduce rule = { .forward = forward, .backward = backward, .integer = integer };
 
 const rf_op rf_op_reduce_sum = {
     .onnx_name = "ReduceSum",
+    .limits = "float32, int64 or int32; constant axes",
     .since_opset = 1,
     .min_in = 1,
     .max_in = 2,
@@ -30,7 +37,8 @@ const rf_op rf_op_reduce_sum = {
     .weight_axis = -1,
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_ANY,
-    .infer = rf_reduce_infer,
-    .forward = forward,
-    .backward = backward,
+    .rule = &rule,
+    .infer = rf_reduce_infer_integers,
+    .forward = rf_reduce_forward,
+    .backward = rf_reduce_backward,
 };

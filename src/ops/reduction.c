@@ -5,7 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/elementwise.h"
 #include "ops/reduction.h"
 #include "ops/strided.h"
 
@@ -175,7 +174,7 @@ void rf_sum_to(const rf_view *src, const rf_view *dst)
         rf_reduce_sum(src, dst, 1.0);
 }
 
-/* Rows: src, dst (repeated). The sums of maxima are few and small: one thread, in order. */
+/* Rows: src, dst (repeated). The sums of extrema are few and small: one thread, in order. */
 static void max_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
 {
     const float *src = (const float *)(void *)data[0];
@@ -188,6 +187,18 @@ static void max_row(char *const *data, const int64_t *strides, int64_t n, const 
     }
 }
 
+static void min_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
+{
+    const float *src = (const float *)(void *)data[0];
+    float *dst = (float *)(void *)data[1];
+    (void)user;
+    for (int64_t i = 0; i < n; i++) {
+        const float x = src[i * strides[0]];
+        float *best = &dst[i * strides[1]];
+        *best = x < *best || isnan(x) ? x : *best;
+    }
+}
+
 static void fill_row(float *const *p, int64_t n, const void *user)
 {
     const float value = *(const float *)user;
@@ -195,14 +206,30 @@ static void fill_row(float *const *p, int64_t n, const void *user)
         p[0][i] = value;
 }
 
-void rf_reduce_max(const rf_view *src, const rf_view *dst)
+static void find_extrema(const rf_view *src, const rf_view *dst, float start, rf_loop_fn row)
 {
     const rf_view *views[] = { src, dst };
-    const float lowest = -INFINITY;
     rf_loop loop;
-    rf_rows(&dst, 1, fill_row, &lowest);
+    rf_rows(&dst, 1, fill_row, &start);
     rf_loop_init(&loop, views, 2);
-    rf_loop_range(&loop, 0, loop.count, max_row, NULL);
+    rf_loop_range(&loop, 0, loop.count, row, NULL);
+}
+
+void rf_reduce_max(const rf_view *src, const rf_view *dst)
+{
+    find_extrema(src, dst, -INFINITY, max_row);
+}
+
+void rf_reduce_min(const rf_view *src, const rf_view *dst)
+{
+    find_extrema(src, dst, INFINITY, min_row);
+}
+
+rf_status rf_reduce_extremum_prepare(rf_step *s)
+{
+    if (s->mode == RF_MODE_TRAIN && s->out[0].dtype == RF_DTYPE_F32)
+        s->scratch_bytes = (size_t)rf_view_count(&s->out[0]) * sizeof(float);
+    return RF_OK;
 }
 
 /* Rows: src, dst, ties. */
@@ -223,8 +250,8 @@ static void share_row(float *const *p, int64_t n, const void *user)
         p[0][i] = p[1][i] == p[2][i] ? p[3][i] / p[4][i] : 0.0f;
 }
 
-void rf_reduce_max_backward(const rf_view *src, const rf_view *dst, const rf_view *diff_dst,
-                            float *ties, const rf_view *diff_src)
+void rf_reduce_extremum_backward(const rf_view *src, const rf_view *dst, const rf_view *diff_dst,
+                                 float *ties, const rf_view *diff_src)
 {
     rf_view count = *dst;
     count.data = ties;

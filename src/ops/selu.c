@@ -1,4 +1,7 @@
-/* Selu: y = gamma x for x > 0, else gamma alpha (e^x - 1); dx = gamma dy, or gamma alpha e^x dy. Opset 6. */
+/*
+ * Selu: y = gamma x for x > 0, else gamma alpha (e^x - 1); dx = gamma dy, or gamma alpha e^x dy.
+ * Opset 6.
+ */
 #include <math.h>
 
 #include "ops/elementwise.h"

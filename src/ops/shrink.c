@@ -1,4 +1,6 @@
-/* Shrink: y = x + bias for x < -lambd, x - bias for x > lambd, else 0; dx = dy but there. Opset 9. */
+/*
+ * Shrink: y = x + bias for x < -lambd, x - bias for x > lambd, else 0; dx = dy but there. Opset 9.
+ */
 #include "ops/elementwise.h"
 
 RF_MULTIARCH static void forward_row(float *const *p, int64_t n, const void *user)

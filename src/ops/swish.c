@@ -1,4 +1,7 @@
-/* Swish: y = x s, s = sigmoid(alpha x); dx = dy s (1 + alpha x (1 - s)). Opset 24, and spelt out before. */
+/*
+ * Swish: y = x s, s = sigmoid(alpha x); dx = dy s (1 + alpha x (1 - s)). Opset 24, and spelt out
+ * before.
+ */
 #include "ops/elementwise.h"
 #include "ops/vector_exp.h"
 

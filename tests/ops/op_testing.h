@@ -11,7 +11,7 @@
 
 #include "ops/op.h"
 
-#define OP_TEST_MAX 16 /* inputs or outputs */
+#define OP_TEST_MAX 32 /* inputs or outputs */
 
 /* Tolerances: relative to max(1, |expected|). */
 #define TOL_EXACT 0.0

@@ -1,6 +1,5 @@
 /*
- * ReduceMean, ReduceSum, ReduceMax, GlobalMaxPool: axes in all forms, ties, gradients in every
- * layout.
+ * The Reduce operators and GlobalMaxPool: axes in all forms, ties, gradients in every layout.
  */
 #include "op_testing.h"
 
@@ -35,8 +34,10 @@ static void axes_may_be_attribute_or_input(void **state)
 static void every_set_of_axes_has_its_gradient(void **state)
 {
     (void)state;
-    const char *const ops[] = { "ReduceMean", "ReduceSum", "ReduceMax" };
-    for (int op = 0; op < 3; op++)
+    const char *const ops[] = { "ReduceL1",  "ReduceL2",       "ReduceLogSum", "ReduceLogSumExp",
+                                "ReduceMax", "ReduceMean",     "ReduceMin",    "ReduceProd",
+                                "ReduceSum", "ReduceSumSquare" };
+    for (size_t op = 0; op < sizeof ops / sizeof ops[0]; op++)
         for (int set = 1; set < 16; set++)
             for (int keep = 0; keep < 2; keep++) {
                 int64_t axes[4];
@@ -50,7 +51,7 @@ static void every_set_of_axes_has_its_gradient(void **state)
                 /* Far enough apart that no difference changes which is the largest. */
                 float values[24];
                 for (int i = 0; i < 24; i++)
-                    values[i] = (float)(i * 7 % 24) / 8.0f;
+                    values[i] = 0.25f + (float)(i * 7 % 24) / 16.0f;
                 op_test_flow(t, SHAPE(2, 3, 2, 2), values);
                 op_test_gradients(t, TOL_GRADIENT);
                 op_test_free(t);
@@ -108,6 +109,86 @@ static void global_max_pool_keeps_channels(void **state)
     op_test_free(t);
 }
 
+static void values_are_those_of_the_formulas(void **state)
+{
+    static const struct {
+        const char *op;
+        float expected[2];
+    } cases[] = {
+        { "ReduceL1", { 6.0f, 12.0f } },
+        { "ReduceL2", { 3.74165739f, 7.48331499f } },
+        { "ReduceLogSum", { 0.69314718f, 2.48490665f } },
+        { "ReduceLogSumExp", { 3.13284516f, 6.14293163f } },
+        { "ReduceMin", { -2.0f, 2.0f } },
+        { "ReduceProd", { -6.0f, 48.0f } },
+        { "ReduceSumSquare", { 14.0f, 56.0f } },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        op_test *t = op_test_new(cases[i].op, 18);
+        op_test_flow(t, SHAPE(2, 3), FLOATS(1.0f, -2.0f, 3.0f, 2.0f, 4.0f, 6.0f));
+        op_test_const_ints(t, SHAPE(1), INTS(1));
+        op_test_expect(t, 0, SHAPE(2, 1), cases[i].expected, TOL_F32_SUM);
+        op_test_free(t);
+    }
+}
+
+static void a_logarithm_of_a_sum_does_not_overflow(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("ReduceLogSumExp", 13);
+    op_test_ints(t, "axes", 1, INTS(1));
+    op_test_flow(t, SHAPE(3, 2), FLOATS(500.0f, 500.0f, -INFINITY, -INFINITY, INFINITY, 0.0f));
+    op_test_expect(t, 0, SHAPE(3, 1), FLOATS(500.693147f, -INFINITY, INFINITY), TOL_F32);
+    op_test_free(t);
+}
+
+static void the_gradient_of_a_product_passes_zeros(void **state)
+{
+    static const float values[3][3] = { { 2.0f, 3.0f, 4.0f },
+                                        { 2.0f, 0.0f, 4.0f },
+                                        { 0.0f, 3.0f, 0.0f } };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        op_test *t = op_test_new("ReduceProd", 13);
+        op_test_flow(t, SHAPE(1, 1, 3), values[i]);
+        op_test_gradients(t, TOL_GRADIENT);
+        op_test_free(t);
+    }
+}
+
+static void no_length_has_no_slope(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("ReduceL2", 13);
+    op_test_flow(t, SHAPE(1, 1, 2), FLOATS(0.0f, 0.0f));
+    op_test_run(t, RF_MODE_TRAIN, RF_LAYOUT_PLAIN);
+    op_test_set_diff(t, 0, FLOATS(1.0f));
+    op_test_backward(t);
+    assert_true(op_test_at(&t->diff_in[0], 0) == 0.0);
+    op_test_free(t);
+}
+
+static void integers_are_reduced_exactly(void **state)
+{
+    static const struct {
+        const char *op;
+        int64_t expected[2];
+    } cases[] = { { "ReduceMax", { 3, 1LL << 57 } },
+                  { "ReduceMin", { -2, 6 } },
+                  { "ReduceSum", { 2, (1LL << 57) + 13 } },
+                  { "ReduceProd", { -6, 42LL << 57 } } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        op_test *t = op_test_new(cases[i].op, 13);
+        op_test_ints(t, "axes", 1, INTS(1));
+        op_test_int(t, "keepdims", 0);
+        op_test_const_ints(t, SHAPE(2, 3), INTS(1, -2, 3, 1LL << 57, 7, 6));
+        op_test_expect_ints(t, 0, SHAPE(2), cases[i].expected);
+        op_test_free(t);
+    }
+}
+
 static void an_axis_outside_is_refused(void **state)
 {
     (void)state;
@@ -126,6 +207,11 @@ int main(void)
         cmocka_unit_test(the_largest_may_be_negative_or_not_a_number),
         cmocka_unit_test(equal_largest_share_the_gradient),
         cmocka_unit_test(global_max_pool_keeps_channels),
+        cmocka_unit_test(values_are_those_of_the_formulas),
+        cmocka_unit_test(a_logarithm_of_a_sum_does_not_overflow),
+        cmocka_unit_test(the_gradient_of_a_product_passes_zeros),
+        cmocka_unit_test(no_length_has_no_slope),
+        cmocka_unit_test(integers_are_reduced_exactly),
         cmocka_unit_test(an_axis_outside_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
