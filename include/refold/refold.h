@@ -188,7 +188,8 @@ typedef struct rf_port {
     rf_dtype dtype;
     int rank;
     int64_t dims[RF_MAX_RANK]; /* -1: decided at run time (the batch) */
-    bool channels_last; /* a Keras or TensorFlow model's: its users' arrays have the channels last, here dim 1 */
+    bool
+        channels_last; /* a Keras or TensorFlow model's: its users' arrays have the channels last, here dim 1 */
 } rf_port;
 
 /**
@@ -198,6 +199,27 @@ typedef struct rf_port {
  *         Operators that refold does not have are found by rf_inspect or when the graph runs.
  */
 RF_API RF_MUST_USE rf_status rf_graph_load(rf_context *ctx, const char *path, rf_graph **out);
+
+/** How a file of another framework becomes a graph. NULL everywhere: as the file says. Names are the framework's; lists
+ *  are separated by commas. */
+typedef struct rf_import_options {
+    const char *weights; /* Keras: the HDF5 file that belongs to a JSON architecture */
+    const char *
+        signature; /* TensorFlow SavedModel: which of its signatures; NULL: serving_default or the only one */
+    const char *inputs; /* TensorFlow: tensors that are fed; what makes them is cut off */
+    const char
+        *outputs; /* TensorFlow: tensors that are wanted; what only follows them is cut off */
+    const char *
+        input_shapes; /* "1x224x224x3" or "NAME=1x49x10x1,...": in the framework's order; -1 or ?: open */
+} rf_import_options;
+#define RF_IMPORT_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        0                                                                                          \
+    }
+/** rf_graph_load with a say in it; `options` may be NULL. @return as rf_graph_load, and RF_EARG (no such signature or
+ *  tensor, an option that the format does not have) */
+RF_API RF_MUST_USE rf_status rf_graph_import(rf_context *ctx, const char *path,
+                                             const rf_import_options *options, rf_graph **out);
 /** A second graph that shares nothing with the first but the context. @return RF_OK, RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_graph_copy(const rf_graph *graph, rf_graph **out);
 /** Write ONNX, atomically; what was not changed is written as it was read. @return RF_OK, RF_EEXIST, RF_EIO */
