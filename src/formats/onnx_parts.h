@@ -4,6 +4,7 @@
 
 #include <onnx.pb-c.h>
 
+#include "formats/proto.h"
 #include "graph/graph.h"
 
 /* Element types that ONNX knows: name, number, and the dtype that holds them (where `held`). */
@@ -26,9 +27,6 @@ typedef struct rf_onnx_source {
     rf_context *ctx;
     const char *folder; /* NULL: external data is refused */
 } rf_onnx_source;
-
-/* Wire format, lengths, nesting, UTF-8: after this, unpacking fails only for lack of memory. Names the byte. */
-rf_status rf_onnx_scan(rf_context *ctx, const uint8_t *bytes, size_t size);
 
 /* The unpacked model, counted: graphs made from one file share it. */
 typedef struct rf_onnx_origin rf_onnx_origin;

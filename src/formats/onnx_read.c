@@ -52,7 +52,8 @@ static rf_status check_bytes(rf_context *ctx, const uint8_t *bytes, size_t size)
 {
     if (!size)
         return rf_fail(ctx, RF_EMODEL, "the file is empty; expected an ONNX model");
-    const rf_status st = rf_onnx_scan(ctx, bytes, size);
+    const rf_status st =
+        rf_proto_scan(ctx, &onnx__model_proto__descriptor, "ONNX model", bytes, size);
     const char *what = st ? recognize(bytes, size) : NULL;
     return what ? rf_fail(ctx, RF_EMODEL, "not an ONNX model, but %s", what) : st;
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/status.h"
-#include "formats/onnx_parts.h"
+#include "formats/proto.h"
 
 enum { DEEPEST = 64, LONGEST_NAME = 65536, VARINT_BYTES = 10 };
 
@@ -11,6 +11,7 @@ enum wire { WIRE_VARINT = 0, WIRE_64BIT = 1, WIRE_LENGTH = 2, WIRE_32BIT = 5 };
 /* One message: bytes [at, end) of a file that begins at start. */
 typedef struct cursor {
     rf_context *ctx;
+    const char *kind; /* "ONNX model" */
     const uint8_t *start, *at, *end;
     const ProtobufCMessageDescriptor *schema;
     int depth;
@@ -29,8 +30,8 @@ static rf_status read_varint(cursor *c, uint64_t *out)
         if (c->at == c->end)
             return rf_fail(c->ctx, RF_EMODEL,
                            "byte %zu: a number of a %s ends too early; the file is truncated or "
-                           "damaged, or no ONNX model",
-                           byte_of(c, begin), c->schema->short_name);
+                           "damaged, or no %s",
+                           byte_of(c, begin), c->schema->short_name, c->kind);
         const uint8_t byte = *c->at++;
         value |= (uint64_t)(byte & 0x7f) << (7 * i);
         if (!(byte & 0x80)) {
@@ -40,8 +41,8 @@ static rf_status read_varint(cursor *c, uint64_t *out)
     }
     return rf_fail(c->ctx, RF_EMODEL,
                    "byte %zu: a number of a %s is longer than %d bytes; the file is damaged or no "
-                   "ONNX model",
-                   byte_of(c, begin), c->schema->short_name, VARINT_BYTES);
+                   "%s",
+                   byte_of(c, begin), c->schema->short_name, VARINT_BYTES, c->kind);
 }
 
 /* How many bytes a UTF-8 sequence takes by its first byte; 0: none begins so. */
@@ -153,9 +154,9 @@ static rf_status scan_length_field(cursor *c, const ProtobufCFieldDescriptor *fi
     if (size > (uint64_t)(c->end - c->at))
         return rf_fail(c->ctx, RF_EMODEL,
                        "byte %zu: %s of a %s claims %llu bytes, %zu are left; the file is "
-                       "truncated or damaged, or no ONNX model",
+                       "truncated or damaged, or no %s",
                        byte_of(c, begin), field ? field->name : "a field", c->schema->short_name,
-                       (unsigned long long)size, (size_t)(c->end - c->at));
+                       (unsigned long long)size, (size_t)(c->end - c->at), c->kind);
     if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
         RF_TRY(scan_submessage(c, field, (size_t)size));
     else if (field && field->type == PROTOBUF_C_TYPE_STRING)
@@ -188,9 +189,9 @@ static rf_status check_field(const cursor *c, const uint8_t *begin, uint32_t wir
     if ((int)wire != wire_of(field->type) && !packed)
         return rf_fail(c->ctx, RF_EMODEL,
                        "byte %zu: %s of a %s has wire type %u, expected %d; the file is damaged or "
-                       "no ONNX model",
+                       "no %s",
                        byte_of(c, begin), field->name, c->schema->short_name, wire,
-                       wire_of(field->type));
+                       wire_of(field->type), c->kind);
     if (repeated || field->type != PROTOBUF_C_TYPE_MESSAGE || field->id > 63)
         return RF_OK;
     if (*seen & (UINT64_C(1) << field->id))
@@ -209,8 +210,8 @@ static rf_status scan_field(cursor *c, uint64_t *seen)
     const uint64_t id = tag >> 3;
     if (id == 0 || id > 0x1fffffff)
         return rf_fail(c->ctx, RF_EMODEL,
-                       "byte %zu: a %s has no field %llu; the file is damaged or no ONNX model",
-                       byte_of(c, begin), c->schema->short_name, (unsigned long long)id);
+                       "byte %zu: a %s has no field %llu; the file is damaged or no %s",
+                       byte_of(c, begin), c->schema->short_name, (unsigned long long)id, c->kind);
     const ProtobufCFieldDescriptor *field =
         protobuf_c_message_descriptor_get_field(c->schema, (unsigned)id);
     RF_TRY(check_field(c, begin, wire, field, seen));
@@ -225,9 +226,8 @@ static rf_status scan_field(cursor *c, uint64_t *seen)
         return skip_fixed(c, 4);
     default:
         return rf_fail(c->ctx, RF_EMODEL,
-                       "byte %zu: a field of a %s has wire type %u; the file is damaged or no ONNX "
-                       "model",
-                       byte_of(c, begin), c->schema->short_name, wire);
+                       "byte %zu: a field of a %s has wire type %u; the file is damaged or no %s",
+                       byte_of(c, begin), c->schema->short_name, wire, c->kind);
     }
 }
 
@@ -239,14 +239,16 @@ static rf_status scan_fields(cursor *c)
     return RF_OK;
 }
 
-rf_status rf_onnx_scan(rf_context *ctx, const uint8_t *bytes, size_t size)
+rf_status rf_proto_scan(rf_context *ctx, const ProtobufCMessageDescriptor *schema, const char *kind,
+                        const uint8_t *bytes, size_t size)
 {
     cursor c = {
         .ctx = ctx,
+        .kind = kind,
         .start = bytes,
         .at = bytes,
         .end = bytes + size,
-        .schema = &onnx__model_proto__descriptor,
+        .schema = schema,
     };
     return scan_fields(&c);
 }
