@@ -124,7 +124,7 @@ static int finish(cli_workflow *w, char **folder)
 static int check_has_bn(cli_workflow *w)
 {
     rf_inspection *found = NULL;
-    const rf_status st = rf_inspect(w->graph, &found);
+    const rf_status st = rf_inspect(w->graph, NULL, &found);
     const bool none = !st && found->batch_norm_count == 0;
     rf_inspection_free(found);
     if (st)

@@ -44,7 +44,7 @@ static int print_result(cli_session *s, const rf_graph *graph)
 {
     rf_inspection *found = NULL;
     cli_json j = { 0 };
-    const rf_status st = rf_inspect(graph, &found);
+    const rf_status st = rf_inspect(graph, NULL, &found);
     if (st)
         return cli_fail(s, st);
     if (s->options->json) {

@@ -17,19 +17,21 @@ const cli_command cli_commands[] = {
       .example = "refold run model.onnx --data train/ --val val/ --preset imagenet --augment "
                  "flip,crop:4 --param-bw 4 --epochs 2 -o out",
       .groups = { &cli_group_output_folder, &cli_group_data, &cli_group_validation,
-                  &cli_group_simulation, &cli_group_training, &cli_group_order,
-                  &cli_group_reestimation, &cli_group_export, &cli_group_gate,
+                  &cli_group_simulation, &cli_group_calibration, &cli_group_training,
+                  &cli_group_order, &cli_group_reestimation, &cli_group_export, &cli_group_gate,
                   &cli_group_general } },
     { .name = "inspect",
       .operand = "MODEL",
       .usage = "MODEL [options]",
       .summary = "what a model holds, where each BN folds, what to do next",
-      .description = "Prints inputs, outputs, operators, the layer that each BatchNormalization "
-                     "folds into or the "
-                     "reason why not, operators that refold does not have, and advice.",
+      .description =
+          "Prints inputs, outputs, operators, multiply-adds and memory, the layer that each "
+          "BatchNormalization folds into or the reason why not, what quantize would quantize "
+          "(--verbose lists every tensor), operators that refold does not have, and advice. Works "
+          "on models that cannot run, on simulations and on QDQ models as well.",
       .run = cmd_inspect,
-      .example = "refold inspect model.onnx",
-      .groups = { &cli_group_general } },
+      .example = "refold inspect model.onnx --param-bw 4 --batch 32",
+      .groups = { &cli_group_inspection, &cli_group_simulation, &cli_group_general } },
     { .name = "quantize",
       .operand = "MODEL",
       .usage = "MODEL -o SIM --data D [options]",
@@ -43,7 +45,7 @@ const cli_command cli_commands[] = {
           "refold quantize model.onnx -o 1.onnx --data train/ --preset imagenet --param-bw 4",
       .checks = "data",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_simulation,
-                  &cli_group_load_encodings, &cli_group_general } },
+                  &cli_group_calibration, &cli_group_load_encodings, &cli_group_general } },
     { .name = "train",
       .operand = "SIM",
       .usage = "SIM -o OUT --data D [options]",

@@ -218,6 +218,12 @@ const cli_group cli_group_simulation = {
           .help = "AIMET's own behaviour where refold improves on it; its v1 or its v2 arithmetic",
           .shown = "off",
           FIELD(compat) },
+        END },
+};
+
+const cli_group cli_group_calibration = {
+    "Calibration",
+    (const cli_option[]){
         { .name = "calibration-samples",
           .kind = CLI_INT,
           .argument = "N",
@@ -227,6 +233,19 @@ const cli_group cli_group_simulation = {
           .min = 1,
           .max = MOST },
         END },
+};
+
+const cli_group cli_group_inspection = {
+    "Inspection",
+    (const cli_option[]){ { .name = "batch",
+                            .kind = CLI_INT,
+                            .argument = "N",
+                            .help = "samples a pass that memory is predicted for",
+                            .fallback = "128",
+                            FIELD(batch),
+                            .min = 1,
+                            .max = 1e6 },
+                          END },
 };
 
 const cli_group cli_group_load_encodings = {
