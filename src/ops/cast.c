@@ -2,31 +2,36 @@
  * Cast: to another dtype; floats truncate toward zero on their way to integers. Gradients pass from
  * float to float. Opset 6.
  */
+#include "ops/cast.h"
 #include "ops/element.h"
-#include "ops/op_util.h"
 #include "ops/strided.h"
 
 /* TensorProto.DataType -> dtype */
 static const struct {
     int64_t onnx;
     rf_dtype dtype;
-} types[] = { { 1, RF_DTYPE_F32 }, { 2, RF_DTYPE_U8 },   { 3, RF_DTYPE_I8 },
-              { 4, RF_DTYPE_U16 }, { 5, RF_DTYPE_I16 },  { 6, RF_DTYPE_I32 },
-              { 7, RF_DTYPE_I64 }, { 9, RF_DTYPE_BOOL }, { 11, RF_DTYPE_F64 } };
+} types[] = { { 1, RF_DTYPE_F32 },  { 2, RF_DTYPE_U8 },  { 3, RF_DTYPE_I8 },  { 4, RF_DTYPE_U16 },
+              { 5, RF_DTYPE_I16 },  { 6, RF_DTYPE_I32 }, { 7, RF_DTYPE_I64 }, { 9, RF_DTYPE_BOOL },
+              { 10, RF_DTYPE_F16 }, { 11, RF_DTYPE_F64 } };
+
+rf_status rf_infer_cast_type(const rf_inference *io, int64_t type, rf_dtype *out)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (types[i].onnx == type) {
+            *out = types[i].dtype;
+            return RF_OK;
+        }
+    return rf_infer_fail(
+        io, RF_EUNSUPPORTED,
+        "target type %lld; refold casts to floats of 16, 32 and 64 bits, integers and bool",
+        (long long)type);
+}
 
 static rf_status infer(rf_inference *io)
 {
-    const int64_t to = rf_attr_int(io->node, "to", 0);
-    if (io->in[0].dtype == RF_DTYPE_F16)
-        return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "input is float16; convert the model to float32 first");
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (types[i].onnx == to)
-            return rf_infer_set(io, 0, types[i].dtype, &io->in[0].shape);
-    return rf_infer_fail(
-        io, RF_EUNSUPPORTED,
-        "target type %lld; refold casts to 32- and 64-bit floats, integers and bool",
-        (long long)to);
+    rf_dtype dtype = RF_DTYPE_F32;
+    RF_TRY(rf_infer_cast_type(io, rf_attr_int(io->node, "to", 0), &dtype));
+    return rf_infer_set(io, 0, dtype, &io->in[0].shape);
 }
 
 typedef struct dtypes {
@@ -45,7 +50,7 @@ static void cast_row(char *const *data, const int64_t *strides, int64_t n, const
                                rf_element_i64(t->src, data[1], i * strides[1]));
 }
 
-static rf_status forward(rf_step *s)
+rf_status rf_cast_forward(rf_step *s)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0] };
     const dtypes user = { s->in[0].dtype, s->out[0].dtype };
@@ -59,7 +64,7 @@ static rf_status forward(rf_step *s)
     return RF_OK;
 }
 
-static rf_status backward(rf_step *s)
+rf_status rf_cast_backward(rf_step *s)
 {
     if (!s->diff_in[0].data)
         return RF_OK;
@@ -81,6 +86,6 @@ const rf_op rf_op_cast = {
     .quant = RF_QUANT_NONE,
     .layout = RF_LAYOUT_ANY,
     .infer = infer,
-    .forward = forward,
-    .backward = backward,
+    .forward = rf_cast_forward,
+    .backward = rf_cast_backward,
 };

@@ -6,7 +6,7 @@
 rf_status rf_compare_infer(rf_inference *io)
 {
     rf_shape dst;
-    if (io->in[0].dtype != io->in[1].dtype || io->in[0].dtype == RF_DTYPE_F16)
+    if (io->in[0].dtype != io->in[1].dtype)
         return rf_infer_fail(io, RF_EMODEL, "inputs are %s and %s; they must be alike",
                              rf_dtype_name(io->in[0].dtype), rf_dtype_name(io->in[1].dtype));
     RF_TRY(rf_shape_broadcast(io->ctx, &io->in[0].shape, &io->in[1].shape, &dst));

@@ -1,8 +1,8 @@
 /* Single elements of any dtype. */
-#include <assert.h>
 #include <math.h>
 
 #include "ops/element.h"
+#include "tensor/half.h"
 
 bool rf_dtype_is_float(rf_dtype dtype)
 {
@@ -29,6 +29,8 @@ double rf_element_f64(rf_dtype dtype, const void *data, int64_t i)
         return (double)((const float *)data)[i];
     if (dtype == RF_DTYPE_F64)
         return ((const double *)data)[i];
+    if (dtype == RF_DTYPE_F16)
+        return (double)rf_half_to_f32(((const uint16_t *)data)[i]);
     return (double)rf_element_i64(dtype, data, i);
 }
 
@@ -49,7 +51,6 @@ int64_t rf_element_i64(rf_dtype dtype, const void *data, int64_t i)
     case RF_DTYPE_BOOL:
         return ((const uint8_t *)data)[i];
     default:
-        assert(dtype != RF_DTYPE_F16);
         return truncate_f64(rf_element_f64(dtype, data, i));
     }
 }
@@ -60,6 +61,8 @@ void rf_element_set_f64(rf_dtype dtype, void *data, int64_t i, double value)
         ((float *)data)[i] = (float)value;
     else if (dtype == RF_DTYPE_F64)
         ((double *)data)[i] = value;
+    else if (dtype == RF_DTYPE_F16)
+        ((uint16_t *)data)[i] = rf_half_from_f32((float)value);
     else if (dtype == RF_DTYPE_BOOL)
         ((uint8_t *)data)[i] = value != 0.0;
     else

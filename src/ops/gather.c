@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "ops/element.h"
-#include "ops/op_util.h"
+#include "ops/indexing.h"
 #include "ops/strided.h"
 
 static rf_status infer(rf_inference *io)
@@ -11,9 +11,7 @@ static rf_status infer(rf_inference *io)
     rf_shape dst = { 0 };
     int axis;
     RF_TRY(rf_infer_axis(io, rf_attr_int(io->node, "axis", 0), data->rank, &axis));
-    if (!rf_dtype_is_index(io->in[1].dtype))
-        return rf_infer_fail(io, RF_EMODEL, "indices are %s, expected int64 or int32",
-                             rf_dtype_name(io->in[1].dtype));
+    RF_TRY(rf_infer_index_type(io, 1));
     if (data->rank - 1 + indices->rank > RF_MAX_RANK)
         return rf_infer_fail(io, RF_EUNSUPPORTED, "the output would have more than %d dims",
                              RF_MAX_RANK);
@@ -41,12 +39,7 @@ static sizes sizes_of(const rf_step *s)
 
 static rf_status pick(const rf_step *s, const sizes *z, int64_t i, int64_t *out)
 {
-    const int64_t index = rf_element_i64(s->in[1].dtype, s->in[1].data, i);
-    if (index < -z->length || index >= z->length)
-        return rf_step_fail(s, RF_EMODEL, "index %lld is outside a dim of %lld", (long long)index,
-                            (long long)z->length);
-    *out = index < 0 ? index + z->length : index;
-    return RF_OK;
+    return rf_step_index(s, rf_element_i64(s->in[1].dtype, s->in[1].data, i), z->length, out);
 }
 
 static rf_status forward(rf_step *s)

@@ -28,7 +28,7 @@ typedef struct rf_inference {
     int64_t opset;           /* of the node's domain */
     int in_count, out_count; /* as the node lists them */
     const rf_spec *in;
-    rf_spec *out; /* to be filled: dtype, shape */
+    rf_spec *out;         /* to be filled: dtype, shape */
     bool depends_on_data; /* it failed because a shape depends on contents that are not known yet */
 } rf_inference;
 
@@ -52,7 +52,8 @@ typedef struct rf_step {
         *in_constant; /* [in_count] contents known when prepared (shapes, axes, pads), else NULL */
     rf_view *diff_in,
         *diff_out; /* backward. diff_in[i].data NULL: nobody wants it. Overwrite, never add; diff_out[i].data NULL: zero */
-    bool bn_frozen;        /* TRAIN with running statistics kept (--freeze-bn-after) */
+    bool bn_frozen; /* TRAIN with running statistics kept (--freeze-bn-after) */
+    bool late; /* shapes depend on the data: views, and what prepare makes, are set at each call */
     void *state;           /* the operator's own: attributes, oneDNN primitives; freed by release */
     size_t scratch_bytes;  /* asked for in prepare: valid within one call */
     size_t saved_bytes;    /* asked for in prepare: forward to backward */

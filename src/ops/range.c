@@ -12,7 +12,7 @@ static rf_status infer(rf_inference *io)
     double v[3];
     for (int i = 0; i < 3; i++) {
         const rf_tensor *t = io->in[i].constant;
-        if (!t || t->count != 1 || t->dtype != io->in[0].dtype || t->dtype == RF_DTYPE_F16)
+        if (!t || t->count != 1 || t->dtype != io->in[0].dtype)
             return rf_infer_fail(io, RF_EUNSUPPORTED,
                                  "start, limit and delta must be constant numbers of one dtype");
         v[i] = rf_element_f64(t->dtype, t->data, 0);

@@ -57,7 +57,7 @@ static rf_status prepare(rf_step *s)
 const rf_op rf_op_resize = {
     .onnx_name = "Resize",
     .since_opset = 10,
-    .min_in = 2,
+    .min_in = 1, /* inputs 1 to 3 may be left out, by an empty name */
     .max_in = 4,
     .min_out = 1,
     .max_out = 1,

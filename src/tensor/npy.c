@@ -3,13 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/context.h"
 #include "base/file.h"
+#include "tensor/half.h"
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
@@ -41,21 +41,10 @@ static void f64_to_f32(const void *src, int64_t count, void *dst)
         ((float *)dst)[i] = (float)((const double *)src)[i];
 }
 
-static float half_to_float(uint16_t half)
-{
-    const int exponent = (half >> 10) & 31, fraction = half & 1023;
-    const float sign = half & 0x8000 ? -1.0f : 1.0f;
-    if (exponent == 31)
-        return fraction ? NAN : sign * INFINITY;
-    if (exponent == 0)
-        return sign * ldexpf((float)fraction, -24);
-    return sign * ldexpf((float)(fraction + 1024), exponent - 25);
-}
-
 static void f16_to_f32(const void *src, int64_t count, void *dst)
 {
     for (int64_t i = 0; i < count; i++)
-        ((float *)dst)[i] = half_to_float(((const uint16_t *)src)[i]);
+        ((float *)dst)[i] = rf_half_to_f32(((const uint16_t *)src)[i]);
 }
 
 static void u32_to_i64(const void *src, int64_t count, void *dst)

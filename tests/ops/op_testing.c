@@ -210,7 +210,9 @@ rf_status op_test_infer(op_test *t)
     memset(t->out_specs, 0, sizeof t->out_specs);
     for (int i = 0; i < t->out_count; i++)
         t->out_specs[i].present = true;
-    return t->op->infer(&io);
+    const rf_status st = t->op->infer(&io);
+    t->depends_on_data = io.depends_on_data;
+    return st;
 }
 
 static void allocate(op_test *t, rf_view *v)

@@ -34,6 +34,7 @@ typedef struct op_test {
     op_test_input inputs[OP_TEST_MAX];
     int in_count, out_count;
     rf_spec in_specs[OP_TEST_MAX], out_specs[OP_TEST_MAX];
+    bool depends_on_data; /* why the last op_test_infer failed */
     bool prepared;
     rf_step step; /* of the last op_test_run */
     rf_view in[OP_TEST_MAX], out[OP_TEST_MAX], diff_in[OP_TEST_MAX], diff_out[OP_TEST_MAX];
