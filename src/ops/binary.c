@@ -3,7 +3,7 @@
 #include "ops/elementwise.h"
 #include "ops/strided.h"
 
-rf_status rf_binary_infer(rf_inference *io)
+rf_status rf_binary_infer_shape(rf_inference *io)
 {
     const rf_dtype a = io->in[0].dtype, b = io->in[1].dtype;
     rf_shape shape;
@@ -11,15 +11,21 @@ rf_status rf_binary_infer(rf_inference *io)
     if (a != b)
         return rf_infer_fail(io, RF_EMODEL, "inputs are %s and %s; they must be alike",
                              rf_dtype_name(a), rf_dtype_name(b));
-    if (a != RF_DTYPE_F32 && !rf_dtype_is_index(a))
-        return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "inputs are %s; refold computes it in float32 or int64",
-                             rf_dtype_name(a));
     if (rf_shape_broadcast(io->ctx, &io->in[0].shape, &io->in[1].shape, &shape) != RF_OK)
         return rf_infer_fail(io, RF_ESHAPE, "shapes %s and %s do not broadcast",
                              rf_shape_text(&io->in[0].shape, text[0]),
                              rf_shape_text(&io->in[1].shape, text[1]));
     return rf_infer_set(io, 0, a, &shape);
+}
+
+rf_status rf_binary_infer(rf_inference *io)
+{
+    const rf_dtype dtype = io->in[0].dtype;
+    if (dtype != RF_DTYPE_F32 && !rf_dtype_is_index(dtype))
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "inputs are %s; refold computes it in float32, int64 or int32",
+                             rf_dtype_name(dtype));
+    return rf_binary_infer_shape(io);
 }
 
 static bool repeats(const rf_view *v, const rf_view *dst)
@@ -58,12 +64,12 @@ void rf_integer_rows(const rf_view *const *views, rf_integer_fn fn)
     rf_loop_run(&loop, integer_row, &op);
 }
 
-static bool has_zero(const rf_view *v)
+rf_status rf_refuse_zeros(const rf_step *s, const rf_view *v)
 {
     for (int64_t i = 0; i < rf_view_count(v); i++) /* dense, in whatever order */
         if (!rf_element_i64(v->dtype, v->data, i))
-            return true;
-    return false;
+            return rf_step_fail(s, RF_EMODEL, "integer division by 0");
+    return RF_OK;
 }
 
 static rf_status integer_forward(rf_step *s, const rf_binary *rule)
@@ -72,8 +78,8 @@ static rf_status integer_forward(rf_step *s, const rf_binary *rule)
     if (!rule->integer)
         return rf_step_fail(s, RF_EUNSUPPORTED, "inputs are %s; refold computes it in float32",
                             rf_dtype_name(s->out[0].dtype));
-    if (rule->divides && has_zero(&s->in[1]))
-        return rf_step_fail(s, RF_EMODEL, "integer division by 0");
+    if (rule->divides)
+        RF_TRY(rf_refuse_zeros(s, &s->in[1]));
     rf_integer_rows(views, rule->integer);
     return RF_OK;
 }

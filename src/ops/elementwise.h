@@ -24,9 +24,10 @@ static inline float rf_clamp(float x, float low, float high)
 /* views[0] = fn(views[1...]), which are stretched to its dims. */
 void rf_rows(const rf_view *const *views, int operands, rf_row_fn fn, const void *user);
 
-/* views[0] = fn(views[1], views[2]) of int64 or int32: shape arithmetic, never hot. */
+/* views[0] = fn(views[1], views[2]) of integers: shape arithmetic, never hot. */
 typedef int64_t (*rf_integer_fn)(int64_t a, int64_t b);
 void rf_integer_rows(const rf_view *const *views, rf_integer_fn fn);
+rf_status rf_refuse_zeros(const rf_step *s, const rf_view *v); /* in an integer divisor */
 
 /* --- one input: y = f(x) --- */
 /* The operator's rule. `user` of both functions: its numbers, const float[RF_UNARY_NUMBERS]. */
@@ -62,8 +63,9 @@ typedef struct rf_binary {
     bool divides; /* integer b must not be 0 */
 } rf_binary;
 
-rf_status rf_binary_infer(rf_inference *io); /* float32, int64 or int32, both alike */
-rf_status rf_binary_prepare(rf_step *s);     /* scratch for gradients that are summed */
+rf_status rf_binary_infer(rf_inference *io);       /* float32, int64 or int32, both alike */
+rf_status rf_binary_infer_shape(rf_inference *io); /* both alike, of any dtype */
+rf_status rf_binary_prepare(rf_step *s);           /* scratch for gradients that are summed */
 rf_status rf_binary_forward(rf_step *s);
 rf_status rf_binary_backward(rf_step *s);
 

@@ -1,4 +1,4 @@
-/* What Softmax and LogSoftmax share. */
+/* What Softmax, LogSoftmax and Hardmax share. */
 #include "ops/softmax_rows.h"
 
 #define OPSET_OF_ONE_AXIS 13

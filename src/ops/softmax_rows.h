@@ -1,4 +1,4 @@
-/* Softmax and LogSoftmax but for their formulas: which elements belong together. */
+/* Softmax, LogSoftmax and Hardmax but for their formulas: which elements belong together. */
 #ifndef RF_OPS_SOFTMAX_ROWS_H
 #define RF_OPS_SOFTMAX_ROWS_H
 

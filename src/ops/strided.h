@@ -7,7 +7,7 @@
 
 #include "tensor/view.h"
 
-#define RF_LOOP_MAX 6 /* operands */
+#define RF_LOOP_MAX 8 /* operands */
 
 typedef struct rf_loop {
     int rank, operands;                        /* rank >= 1 */
