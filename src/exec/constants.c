@@ -11,22 +11,6 @@ bool rf_plan_all_known(const rf_plan *plan, const rf_node *n, const int *in)
     return true;
 }
 
-static rf_status run_once(rf_plan *plan, rf_step *s)
-{
-    rf_status st = s->op->prepare ? s->op->prepare(s) : RF_OK;
-    if (st == RF_OK && s->scratch_bytes && !(s->scratch = rf_alloc(plan->ctx, s->scratch_bytes)))
-        st = RF_ENOMEM;
-    if (st == RF_OK && s->saved_bytes && !(s->saved = rf_alloc(plan->ctx, s->saved_bytes)))
-        st = RF_ENOMEM;
-    if (st == RF_OK)
-        st = s->op->forward(s);
-    rf_free(plan->ctx, s->scratch);
-    rf_free(plan->ctx, s->saved);
-    if (s->op->release)
-        s->op->release(s);
-    return st;
-}
-
 rf_status rf_plan_fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
                             const rf_spec *specs)
 {
@@ -53,5 +37,5 @@ rf_status rf_plan_fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, co
         slot->known = t;
     }
     rf_plan_fill_views(plan, &step);
-    return run_once(plan, &step.s);
+    return rf_plan_evaluate(&step.s);
 }

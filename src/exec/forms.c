@@ -59,6 +59,12 @@ static rf_status layout_form(rf_plan *plan, int slot, rf_layout layout, int *out
     return RF_OK;
 }
 
+rf_status rf_plan_plain_form(rf_plan *plan, int slot, int *out)
+{
+    RF_TRY(rf_plan_real_form(plan, slot, out));
+    return plan->slots.items[*out].known ? RF_OK : layout_form(plan, *out, RF_LAYOUT_PLAIN, out);
+}
+
 rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
 {
     if (*slot == RF_NO_SLOT)

@@ -75,7 +75,7 @@ static rf_status find_range(rf_plan *plan, const rf_node *quantizer, int *in)
         RF_TRY(rf_plan_find_constant(plan, quantizer->inputs[i], &slots[i]));
     memcpy(in + BN_INPUTS, slots + 1, 2 * sizeof *in);
     return rf_plan_infer(plan, quantizer, rf_op_find(quantizer->op_type, quantizer->domain), slots,
-                         specs);
+                         specs, NULL);
 }
 
 static rf_status add_output(rf_plan *plan, const chain *c, rf_planned *step)

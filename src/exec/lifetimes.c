@@ -125,8 +125,8 @@ static bool backward_reads_output(const rf_plan *plan, int slot)
 
 static bool may_share(const rf_plan *plan, const rf_planned *step)
 {
-    if (!step->needed || step->bypass || !step->s.op->in_place || step->in[0] == RF_NO_SLOT ||
-        step->s.out_count < 1 || step->out[0] == RF_NO_SLOT)
+    if (!step->needed || step->bypass || step->s.late || !step->s.op->in_place ||
+        step->in[0] == RF_NO_SLOT || step->s.out_count < 1 || step->out[0] == RF_NO_SLOT)
         return false;
     const rf_slot *in = &plan->slots.items[step->in[0]], *out = &plan->slots.items[step->out[0]];
     const bool backward_reads_input = step->has_backward && rf_op_needs_in(step->s.op, 0);
@@ -177,7 +177,7 @@ static rf_status buffers_for_slots(rf_plan *plan)
 {
     for (int i = 0; i < (int)plan->slots.count; i++) {
         rf_slot *s = &plan->slots.items[i];
-        if (s->constant || s->folded)
+        if (s->constant || s->folded || s->late)
             continue;
         const bool made = s->producer >= 0;
         if (made && !plan->steps.items[s->producer].needed)

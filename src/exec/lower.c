@@ -143,7 +143,7 @@ static rf_spec spec_of(const rf_plan *plan, int slot)
 }
 
 rf_status rf_plan_infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
-                        rf_spec *out)
+                        rf_spec *out, bool *late_out)
 {
     rf_spec specs[RF_OP_MAX_IO];
     for (int i = 0; i < n->input_count; i++)
@@ -155,7 +155,10 @@ rf_status rf_plan_infer(rf_plan *plan, const rf_node *n, const rf_op *op, const 
                         .out_count = n->output_count,
                         .in = specs,
                         .out = out };
-    RF_TRY(op->infer(&io));
+    const rf_status st = op->infer(&io);
+    if (late_out)
+        *late_out = st && io.depends_on_data;
+    RF_TRY(st);
     for (int i = 0; i < n->output_count; i++) {
         int64_t count = 0;
         if (n->outputs[i])
@@ -215,7 +218,8 @@ rf_status rf_plan_push_step(rf_plan *plan, rf_planned *step)
     RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->steps,
                        *step)); /* first, so that a failed prepare is released */
     rf_planned *kept = &plan->steps.items[index];
-    return kept->s.op->prepare && !kept->bypass ? kept->s.op->prepare(&kept->s) : RF_OK;
+    return kept->s.op->prepare && !kept->bypass && !kept->s.late ? kept->s.op->prepare(&kept->s)
+                                                                 : RF_OK;
 }
 
 /* ------------------------------------------------------------------- quantizers --- */
@@ -251,6 +255,7 @@ static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, co
     rf_planned step;
     RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
     step.bypass = true;
+    step.s.late = plan->slots.items[in[0]].late;
     step.s.in_count = 1;
     step.s.out_count = 0;
     RF_TRY(rf_plan_real_form(plan, in[0], &step.in[0]));
@@ -278,7 +283,11 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
     RF_TRY(rf_plan_find_inputs(plan, n, in));
     if (rf_plan_passes_through(plan, n))
         return add_bypass(plan, n, op, in);
-    RF_TRY(rf_plan_infer(plan, n, op, in, specs));
+    bool late = rf_plan_reads_late(plan, n, in);
+    const rf_status inferred = late ? RF_OK : rf_plan_infer(plan, n, op, in, specs, &late);
+    if (late)
+        return rf_plan_add_late(plan, n, op, in);
+    RF_TRY(inferred);
     const bool shape_only = rf_node_is(n, "Shape") || rf_node_is(n, "Size");
     if (!op->never_constant && (shape_only || rf_plan_all_known(plan, n, in)))
         return rf_plan_fold_node(plan, n, op, in, specs);

@@ -21,12 +21,13 @@ typedef struct rf_slot {
     rf_view view;
     const rf_value *value;    /* NULL: made by the planner (other layout, dequantized) */
     const rf_value *constant; /* graph constant behind it: data is read there at each call */
-    rf_tensor *folded;        /* computed at planning; owned by the plan */
+    rf_tensor *folded;        /* computed at planning, or late; owned by the plan */
     const rf_tensor *known;   /* contents that planning may read: shape arithmetic */
     int producer;             /* step; -1: graph input or constant */
     int consumer_count;
     int last_use; /* last step that reads it; -1 */
     bool is_input, is_output, has_codes;
+    bool late; /* its shape is known, and its tensor made (in `folded`), at each call */
     bool wants_diff;
     int storage; /* slot whose buffer this one shares (in place); itself mostly */
     int plain, channels_last, real; /* slots of the same tensor in another form, or RF_NO_SLOT */
@@ -71,8 +72,9 @@ rf_status rf_plan_add_slot(rf_plan *plan, const rf_value *v, const rf_view *view
 rf_status rf_plan_find_constant(rf_plan *plan, const rf_value *v, int *out);
 /* Slots of a node's inputs; constants get theirs at first use. */
 rf_status rf_plan_find_inputs(rf_plan *plan, const rf_node *n, int *in);
+/* *late_out (may be NULL): it failed because a shape depends on the data. */
 rf_status rf_plan_infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
-                        rf_spec *out);
+                        rf_spec *out, bool *late_out);
 /* Bring input i into the form that the operator reads: real numbers, and its layout. */
 rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot);
 rf_status rf_plan_new_step(rf_plan *plan, const rf_node *n, const rf_op *op, int in_count,
@@ -91,6 +93,8 @@ bool rf_plan_is_fused(const rf_plan *plan, const rf_node *n); /* done by an earl
 void rf_plan_fill_views(const rf_plan *plan, rf_planned *step);
 /* The slot itself, or the one that holds its codes as real numbers. */
 rf_status rf_plan_real_form(rf_plan *plan, int slot, int *out);
+/* ... and then row-major. */
+rf_status rf_plan_plain_form(rf_plan *plan, int slot, int *out);
 /* Layout of an output of `rank`, by the operator's policy and what flows in. */
 rf_layout rf_plan_output_layout(const rf_plan *plan, const rf_planned *step, int rank);
 /* Whether planning knows every input's contents. */
@@ -98,6 +102,13 @@ bool rf_plan_all_known(const rf_plan *plan, const rf_node *n, const int *in);
 /* Evaluate a node whose inputs are known, or whose result depends on shapes only; `specs` are its outputs'. */
 rf_status rf_plan_fold_node(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
                             const rf_spec *specs);
+/* Prepare the step, run it forward and release it; its views are row-major, and set. */
+rf_status rf_plan_evaluate(rf_step *s);
+/* --- nodes whose shapes depend on the data (late.c) --- */
+bool rf_plan_reads_late(const rf_plan *plan, const rf_node *n, const int *in);
+rf_status rf_plan_add_late(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in);
+/* Of a quantizer that passes through: its view of what it is given. */
+rf_status rf_plan_run_late(rf_plan *plan, rf_planned *step);
 /* nodes -> slots and prepared steps: shapes, constant folding, layouts, codes. */
 rf_status rf_plan_lower(rf_plan *plan);
 /* Drop steps that lead to no output; decide gradients, sharing, lifetimes and buffers. */

@@ -30,7 +30,9 @@ rf_status rf_plan_forward(rf_plan *plan)
         if (!step->needed)
             continue;
         refresh_constants(plan, step);
-        if (!step->bypass)
+        if (step->s.late)
+            RF_TRY(rf_plan_run_late(plan, step));
+        else if (!step->bypass)
             RF_TRY(step->s.op->forward(&step->s));
         RF_TRY(observe(plan, step));
     }
