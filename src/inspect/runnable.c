@@ -94,7 +94,7 @@ static int64_t count_macs(const rf_plan *plan, int64_t batch)
     int64_t macs = 0;
     for (int i = 0; i < rf_plan_step_count(plan); i++) {
         const rf_step *s = rf_plan_step(plan, i);
-        macs += s->op->macs ? s->op->macs(s) / batch : 0;
+        macs += s->op->macs && !s->late ? s->op->macs(s) / batch : 0;
     }
     return macs;
 }
