@@ -102,7 +102,7 @@ static rf_status check_shape(rf_context *ctx, const rf_dataset *d, const rf_load
 
 static void set_strides(rf_loader_input *in, bool channels_last)
 {
-    const bool last = channels_last && in->shape.rank >= 3;
+    const bool last = channels_last && in->shape.rank >= 2; /* views count the batch too */
     int64_t step = last ? in->shape.dims[0] : 1;
     for (int i = in->shape.rank - 1; i >= (last ? 1 : 0); i--) {
         in->strides[i] = step;

@@ -292,6 +292,25 @@ static void samples_are_laid_channels_last_on_request(void **state)
     }
 }
 
+/* [n, c, w], what Conv1d takes: tensors of rank 3 lie channels last wherever they are computed with. */
+static void lines_are_laid_channels_last_as_images_are(void **state)
+{
+    (void)state;
+    rf_batch b;
+    rf_dataset *d = NULL;
+    char spec[600];
+    write_counting_npy(ctx, path("lines.npy"), 3, (int64_t[]){ 2, 3, 4 });
+    snprintf(spec, sizeof spec, "npy:%s", path("lines.npy"));
+    CHECK_OK(ctx, rf_dataset_open(ctx, spec, NULL, &d));
+    rf_loader *l = make(d, &(rf_loader_options){ .batch = 2, .channels_last = true });
+    CHECK_OK(ctx, rf_loader_start(l, 0, 0));
+    CHECK_OK(ctx, rf_loader_next(l, &b));
+    for (int i = 0; i < 24; i++)
+        assert_true(b.inputs[0][i] == (float)(i / 12 * 12 + i % 3 * 4 + i % 12 / 3));
+    rf_loader_free(l);
+    rf_dataset_free(d);
+}
+
 static void the_model_decides_between_gray_and_rgb(void **state)
 {
     (void)state;
@@ -426,6 +445,7 @@ int main(void)
         TEST(a_damaged_file_stops_the_epoch_at_its_batch_and_is_named),
         TEST(images_of_uneven_size_are_named),
         TEST(samples_are_laid_channels_last_on_request),
+        TEST(lines_are_laid_channels_last_as_images_are),
         TEST(the_model_decides_between_gray_and_rgb),
         TEST(models_of_another_shape_are_refused),
         TEST(npz_arrays_find_the_inputs_of_their_name),
