@@ -38,12 +38,21 @@ static rf_status add(collector *c, rf_value *v, rf_role role, rf_node *node)
     return RF_VEC_PUSH(c->g->ctx, c->out, param);
 }
 
-/* The constant behind quantizers and transpositions; v itself where nothing leads to one. */
-static rf_value *behind(rf_value *v)
+static bool is_looked_through(const rf_node *n)
+{
+    static const char *const types[] = { "Transpose", "Unsqueeze", "Squeeze",
+                                         "Reshape",   "Flatten",   "Identity" };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (rf_node_is(n, types[i]))
+            return true;
+    }
+    return rf_node_is_fakequant(n);
+}
+
+rf_value *rf_param_behind(rf_value *v)
 {
     rf_value *at = v;
-    while (!at->constant && at->producer &&
-           (rf_node_is_fakequant(at->producer) || rf_node_is(at->producer, "Transpose")) &&
+    while (!at->constant && at->producer && is_looked_through(at->producer) &&
            rf_node_input(at->producer, 0))
         at = rf_node_input(at->producer, 0);
     return at->constant ? at : v;
@@ -57,9 +66,9 @@ static rf_role vector_role(const rf_node *n, int i)
 {
     const bool adds = rf_node_is(n, "Add") || rf_node_is(n, "Sub"), scales = rf_node_is(n, "Mul");
     const rf_value *other = rf_node_input(n, 1 - i), *v = rf_node_input(n, i);
-    if ((!adds && !scales) || !other || !v || behind(rf_node_input(n, 1 - i))->constant)
+    if ((!adds && !scales) || !other || !v || rf_param_behind(rf_node_input(n, 1 - i))->constant)
         return RF_ROLE_NONE;
-    const rf_tensor *t = behind(rf_node_input(n, i))->constant;
+    const rf_tensor *t = rf_param_behind(rf_node_input(n, i))->constant;
     if (!t || t->count <= 1)
         return RF_ROLE_NONE;
     return adds ? RF_ROLE_BIAS : RF_ROLE_WEIGHT;
@@ -78,7 +87,7 @@ static rf_status collect_node(collector *c, rf_node *n)
     for (int i = 0; op && i < n->input_count; i++) {
         if (!n->inputs[i])
             continue;
-        RF_TRY(add(c, behind(n->inputs[i]), role_of(n, op, i), n));
+        RF_TRY(add(c, rf_param_behind(n->inputs[i]), role_of(n, op, i), n));
     }
     return RF_OK;
 }

@@ -20,6 +20,9 @@ typedef RF_VEC(rf_param) rf_params;
  * Ranges of disabled or frozen quantizers are not trainable. Release with RF_VEC_RELEASE.
  */
 rf_status rf_params_collect(rf_graph *g, rf_params *out);
+/* The constant behind quantizers, transpositions and nodes that only give it another shape; v itself where nothing leads
+ * to one. */
+rf_value *rf_param_behind(rf_value *v);
 
 /* --- BatchNormalization's batch statistics, for re-estimation and training (ops/batch_normalization.c) --- */
 typedef struct rf_bn_batch {

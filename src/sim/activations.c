@@ -56,7 +56,8 @@ static void apply_defaults(rf_placement *p)
         rf_placed_tensor *t = &p->tensors.items[i];
         const rf_placed_op *maker = maker_of(p, t);
         t->symmetric = c->default_op.symmetric == RF_FLAG_TRUE;
-        t->wanted = maker && !maker->transparent && c->default_op.output_quantized == RF_FLAG_TRUE;
+        t->wanted = maker && !maker->transparent && !maker->inner &&
+                    c->default_op.output_quantized == RF_FLAG_TRUE;
     }
 }
 
@@ -76,7 +77,8 @@ static rf_status apply_to_outputs(rf_placement *p)
         apply_symmetry(t, maker->config);
         if (maker->config->constrained)
             t->constraint = maker->config;
-        if (maker->config->output_quantized != RF_FLAG_UNSET && !maker->transparent)
+        if (maker->config->output_quantized != RF_FLAG_UNSET && !maker->transparent &&
+            !maker->inner)
             RF_TRY(ask(p, t, maker->config->output_quantized));
     }
     return RF_OK;

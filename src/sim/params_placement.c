@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "ops/params.h"
 #include "sim/placement.h"
 
 /* One parameter of an op. */
@@ -102,7 +103,7 @@ static rf_status place_by_roles(rf_placement *p, const rf_placed_op *op)
 {
     const rf_op *known = rf_op_find(op->node->op_type, op->node->domain);
     for (int i = 0; known && i < 5 && i < op->node->input_count; i++) {
-        rf_value *v = op->node->inputs[i];
+        rf_value *v = op->node->inputs[i] ? rf_param_behind(op->node->inputs[i]) : NULL;
         const char *name = name_of_role(known->roles[i]);
         const parameter q = { op, v, name, channel_axis(op->node, v) };
         if (name)

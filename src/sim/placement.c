@@ -55,6 +55,8 @@ static rf_status insert_fed_constants(const rf_placement *p)
     const bool symmetric = p->config->default_op.symmetric == RF_FLAG_TRUE;
     for (size_t i = 0; i < p->ops.count; i++) {
         const rf_placed_op *op = &p->ops.items[i];
+        if (p->sim->compat_aimet && rf_node_in_module(&p->modules, op->node))
+            continue; /* the module's own */
         for (int k = 0; takes_constants(op) && k < op->node->input_count; k++) {
             rf_value *v = op->node->inputs[k];
             if (!is_fed_constant(v))
@@ -83,6 +85,8 @@ rf_status rf_sim_place(rf_sim *sim, const rf_config *config)
     rf_placement p = { .sim = sim, .config = config };
     rf_map_init(&p.op_of, sim->ctx);
     rf_map_init(&p.tensor_of, sim->ctx);
+    rf_arena_init(&p.modules.arena, sim->ctx);
+    rf_map_init(&p.modules.parents, sim->ctx);
     rf_status st = rf_placement_survey(&p);
     if (st == RF_OK)
         st = rf_placement_activations(&p);
@@ -93,5 +97,6 @@ rf_status rf_sim_place(rf_sim *sim, const rf_config *config)
     RF_VEC_RELEASE(sim->ctx, &p.ops);
     RF_VEC_RELEASE(sim->ctx, &p.tensors);
     RF_VEC_RELEASE(sim->ctx, &p.pairs);
+    rf_modules_release(&p.modules);
     return st;
 }

@@ -6,6 +6,7 @@
 #define RF_SIM_PLACEMENT_H
 
 #include "ops/op.h"
+#include "sim/modules.h"
 #include "sim/sim_impl.h"
 
 /* A float tensor that depends on the network's inputs. */
@@ -26,14 +27,17 @@ typedef struct rf_placed_op {
     const rf_config_op *config; /* its op_type section or NULL */
     rf_value *output;           /* the one that supergroups follow */
     bool transparent;           /* moves data only: the quantizer of its source serves */
-    bool folds;                 /* a BN that will be folded, or the layer before one */
-    int matched;                /* last supergroup that it was part of, -1 none */
+    bool
+        inner; /* only its own module reads what it makes (compat aimet): the module's output is quantized */
+    bool folds;  /* a BN that will be folded, or the layer before one */
+    int matched; /* last supergroup that it was part of, -1 none */
 } rf_placed_op;
 
 typedef struct rf_placement {
     rf_sim *sim;
     const rf_config *config;
     rf_bn_pairs pairs;
+    rf_modules modules; /* none but with compat aimet */
     RF_VEC(rf_placed_op) ops;
     RF_VEC(rf_placed_tensor) tensors;
     rf_map op_of, tensor_of; /* node and value names -> index + 1 */

@@ -73,10 +73,15 @@ static rf_status add_outputs(rf_placement *p, const rf_node *n, int maker)
 
 /* ----------------------------------------------------------------------------------- ops --- */
 
-/* It only moves data, but it is a module in AIMET's torch side and gets a quantizer there. */
-static bool aimet_quantizes(const rf_sim *sim, const rf_node *n)
+/*
+ * It only moves data, but AIMET quantizes the output of every module, and leaves alone what the code writes as a function.
+ * Where names do not tell, a Flatten is taken for a module, and everything else for a function.
+ */
+static bool aimet_quantizes(const rf_placement *p, const rf_node *n)
 {
-    return sim->compat_aimet && rf_node_is(n, "Flatten");
+    if (!p->sim->compat_aimet || rf_node_is(n, "Identity"))
+        return false;
+    return rf_node_has_scope(n) ? rf_node_in_module(&p->modules, n) : rf_node_is(n, "Flatten");
 }
 
 static const rf_config_op *config_of(const rf_config *config, const rf_placed_op *op)
@@ -93,14 +98,45 @@ static const rf_config_op *config_of(const rf_config *config, const rf_placed_op
 static bool is_transparent(const rf_placement *p, const rf_placed_op *op)
 {
     const rf_op *known = rf_op_find(op->node->op_type, op->node->domain);
-    if (!known || known->quant != RF_QUANT_NONE || aimet_quantizes(p->sim, op->node))
+    if (!known || known->quant != RF_QUANT_NONE || (!op->inner && aimet_quantizes(p, op->node)))
         return false;
     return !op->config || op->config->output_quantized != RF_FLAG_TRUE;
 }
 
-static void name_types(rf_placed_op *op)
+/* Read by nodes of its own module, and by no others. */
+static bool is_inner(const rf_placement *p, const rf_placed_op *op)
 {
-    op->types[0] = op->node->op_type;
+    const rf_use *use = op->output ? op->output->uses : NULL;
+    if (!p->sim->compat_aimet || !use || op->output->is_output)
+        return false;
+    for (; use; use = use->next) {
+        if (!rf_nodes_share_module(&p->modules, op->node, use->node))
+            return false;
+    }
+    return true;
+}
+
+/* What AIMET calls a module that ONNX has as several nodes; NULL: as its last node. */
+static const char *type_of_module(const rf_placement *p, const rf_node *n)
+{
+    static const struct {
+        const char *node, *module;
+    } types[] = { { "HardSigmoid", "HardSwish" }, { "Erf", "GELU" }, { "Sqrt", "LayerNorm" } };
+    const rf_node *at = p->sim->graph->first;
+    for (; at; at = at->next) {
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+            if (at != n && rf_node_is(at, types[i].node) &&
+                rf_nodes_share_module(&p->modules, n, at))
+                return types[i].module;
+        }
+    }
+    return NULL;
+}
+
+static void name_types(const rf_placement *p, rf_placed_op *op)
+{
+    const char *module = p->sim->compat_aimet ? type_of_module(p, op->node) : NULL;
+    op->types[0] = module ? module : op->node->op_type;
     if (!op->is_layer || !(rf_node_is(op->node, "MatMul") || rf_node_is(op->node, "Gemm")))
         return;
     op->types[0] = "Gemm";
@@ -112,8 +148,9 @@ static rf_status add_op(rf_placement *p, rf_node *n)
     rf_placed_op op = { .node = n, .matched = -1 };
     op.is_layer = rf_layer_match(n, &op.layer);
     op.output = op.is_layer ? op.layer.output : rf_node_output(n, 0);
-    name_types(&op);
+    name_types(p, &op);
     op.config = config_of(p->config, &op);
+    op.inner = is_inner(p, &op);
     op.transparent = is_transparent(p, &op);
     RF_TRY(RF_VEC_PUSH(p->sim->ctx, &p->ops, op));
     RF_TRY(rf_map_put(&p->op_of, n->name, (void *)(uintptr_t)p->ops.count));
@@ -160,6 +197,8 @@ rf_status rf_placement_survey(rf_placement *p)
         if (g->inputs.items[i]->dtype == RF_DTYPE_F32)
             RF_TRY(add_tensor(p, g->inputs.items[i], /*maker=*/-1));
     }
+    if (p->sim->compat_aimet)
+        RF_TRY(rf_modules_find(g, &p->modules));
     for (rf_node *n = g->first; n; n = n->next) {
         if (reads_flow(p, n) && !makes_no_float(n) && !reads_layer(p, n))
             RF_TRY(add_op(p, n));
