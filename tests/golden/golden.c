@@ -1,20 +1,11 @@
 /* Reading the golden files, and simulations as AIMET built them. */
-#include "golden.h"
+#include "golden_files.h"
 
 #include "tensor/tensor.h"
 
-const char *const golden_models[5] = { "conv_bn_relu_x2_gemm", "dwsep_neg_gamma",
-                                       "convtranspose_bn", "linear_bn1d", "bn_before_conv_pad0" };
-
-static const char *model_file(const golden *g, const char *name, const char *suffix,
-                              char buffer[512])
+static const char *file_of(const golden *g, const char *name, const char *suffix, char buffer[1024])
 {
-    char relative[256];
-    snprintf(relative, sizeof relative, "golden/%s/%s%s", g->model, name, suffix);
-    if (!test_shared(relative, buffer)) {
-        fprintf(stderr, "skipped: no %s below REFOLD_SHARED\n", relative);
-        return NULL;
-    }
+    snprintf(buffer, 1024, "%s/%s/%s%s", g->id.root, g->model, name, suffix);
     return buffer;
 }
 
@@ -27,35 +18,32 @@ static json_t *load_json(const char *path)
     return root;
 }
 
-static bool open_life(golden *g)
+/* A life of cases/ names its configuration, AIMET's own have one of two. */
+static void find_config(golden *g)
 {
-    char path[512];
-    const bool per_tensor = strstr(g->life, "pertensor") != NULL;
-    if (!test_shared(per_tensor ? "golden/config_per_tensor.json"
-                                : "golden/config_per_channel.json",
-                     g->config))
-        return false;
-    if (!model_file(g, g->life, ".json", path))
-        return false;
-    g->info = load_json(path);
-    if (!model_file(g, g->life, ".npz", path))
-        return false;
-    CHECK_OK(g->ctx, rf_npz_read(g->ctx, path, &g->values));
-    return true;
+    const char *name = json_string_value(json_object_get(g->info, "config"));
+    if (!name)
+        name = json_is_true(json_object_get(g->info, "per_channel")) ? "config_per_channel.json"
+                                                                     : "config_per_tensor.json";
+    if (strstr(name, ".json"))
+        snprintf(g->config, sizeof g->config, "%s/%s", g->id.root, name);
+    else
+        snprintf(g->config, sizeof g->config, "%s", name);
 }
 
-bool golden_open(golden *g, const char *model, const char *life)
+void golden_open(golden *g, const golden_id *id)
 {
-    char path[512];
-    *g = (golden){ .ctx = test_context(), .model = model, .life = life };
+    char path[1024];
+    *g = (golden){ .ctx = test_context(), .id = *id };
+    g->model = g->id.model;
+    g->life = g->id.life;
     g->temp = temp_folder_make();
-    if (!model_file(g, "model", ".onnx", path))
-        return false;
-    CHECK_OK(g->ctx, rf_graph_load(g->ctx, path, &g->graph));
-    if (!model_file(g, "map", ".json", path))
-        return false;
-    g->map = load_json(path);
-    return !life || open_life(g);
+    CHECK_OK(g->ctx, rf_graph_load(g->ctx, file_of(g, "model", ".onnx", path), &g->graph));
+    g->map = load_json(file_of(g, "map", ".json", path));
+    g->info = load_json(file_of(g, g->life, ".json", path));
+    CHECK_OK(g->ctx, rf_npz_read(g->ctx, file_of(g, g->life, ".npz", path), &g->values));
+    golden_unpack(g);
+    find_config(g);
 }
 
 void golden_close(golden *g)
@@ -84,11 +72,9 @@ const rf_tensor *golden_get(const golden *g, const char *name)
 
 rf_tensor *golden_array(const golden *g, const char *name)
 {
-    char path[512];
+    char path[1024];
     rf_tensor *t = NULL;
-    if (!model_file(g, name, ".npy", path))
-        fail_msg("%s/%s.npy is missing", g->model, name);
-    CHECK_OK(g->ctx, rf_tensor_load_npy(g->ctx, path, &t));
+    CHECK_OK(g->ctx, rf_tensor_load_npy(g->ctx, file_of(g, name, ".npy", path), &t));
     return t;
 }
 
@@ -122,7 +108,7 @@ rf_dataset *golden_dataset(golden *g, const char *samples, const char *labels)
 
 bool golden_is_v2(const golden *g)
 {
-    return g->life && strncmp(g->life, "v2", 2) == 0;
+    return strncmp(g->life, "v2", 2) == 0;
 }
 
 static const char *scheme_of(const golden *g)
@@ -214,8 +200,8 @@ static void check(const golden *g, const char *what, const float *actual, const 
 {
     const int64_t i = first_outside(actual, expected, floor, tolerance);
     if (i >= 0)
-        fail_msg("%s %s: %s[%lld] is %.9g, AIMET has %.9g", g->model, g->life ? g->life : "", what,
-                 (long long)i, (double)actual[i], (double)rf_tensor_f32(expected)[i]);
+        fail_msg("%s %s: %s[%lld] is %.9g, AIMET has %.9g", g->model, g->life, what, (long long)i,
+                 (double)actual[i], (double)rf_tensor_f32(expected)[i]);
 }
 
 void golden_check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
@@ -229,9 +215,9 @@ bool golden_agrees(const float *actual, const rf_tensor *expected, double tolera
     return first_outside(actual, expected, 1.0, tolerance) < 0;
 }
 
-static double largest_of(const rf_tensor *t, double floor)
+double golden_largest(const rf_tensor *t)
 {
-    double largest = floor;
+    double largest = 0.0;
     for (int64_t i = 0; i < t->count; i++)
         largest = fmax(largest, fabs((double)rf_tensor_f32(t)[i]));
     return largest;
@@ -240,11 +226,11 @@ static double largest_of(const rf_tensor *t, double floor)
 bool golden_agrees_scaled(const float *actual, const rf_tensor *expected, double floor,
                           double tolerance)
 {
-    return first_outside(actual, expected, largest_of(expected, floor), tolerance) < 0;
+    return first_outside(actual, expected, fmax(floor, golden_largest(expected)), tolerance) < 0;
 }
 
 void golden_check_scaled(const golden *g, const char *what, const float *actual,
                          const rf_tensor *expected, double floor, double tolerance)
 {
-    check(g, what, actual, expected, largest_of(expected, floor), tolerance);
+    check(g, what, actual, expected, fmax(floor, golden_largest(expected)), tolerance);
 }

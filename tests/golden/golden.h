@@ -1,7 +1,9 @@
 /*
- * Numbers that AIMET itself produced, for comparison: one case is a small model and one life of its simulation. The files
- * lie in the folder of shared reference files (REFOLD_SHARED); where they are missing, tests skip with a message.
- * Quantizers are named as AIMET names them ("conv1.weight", "relu1.output0") and mapped to ONNX tensors.
+ * AIMET's numbers, for comparison: one case is a small model and one life of its simulation. Those that AIMET itself
+ * produced lie in the folder of shared reference files (REFOLD_SHARED), golden/CASE; whatever case lies there is lived.
+ * Further networks lie beside this file, in cases/: their numbers come from make/, a second implementation of AIMET's
+ * arithmetic that repeats every number of the former (make/check.py). Quantizers are named as AIMET names them
+ * ("conv1.weight", "relu1.output0") and mapped to ONNX tensors.
  */
 #ifndef RF_TESTS_GOLDEN_H
 #define RF_TESTS_GOLDEN_H
@@ -15,10 +17,23 @@
 
 #define GOLDEN_BATCH 16 /* samples of every batch in the files */
 
+/* Which life of which case. */
+typedef struct golden_id {
+    char root[512];  /* folder of the cases and their configurations */
+    char model[128]; /* "linear_bn1d" */
+    char life[128];  /* "v1_tf_w4a8" */
+} golden_id;
+
+typedef enum golden_kind { GOLDEN_V1, GOLDEN_V2, GOLDEN_POST_TRAINING } golden_kind;
+
+/* Every life of a kind in both folders, in the order of their names. */
+void golden_for_each(golden_kind kind, void (*check)(const golden_id *id));
+
 typedef struct golden {
     rf_context *ctx;
-    const char *model, *life; /* "linear_bn1d", "v1_tf_w4a8" */
-    char config[512];         /* path of the quantizer configuration */
+    golden_id id;
+    const char *model, *life; /* of id */
+    char config[700]; /* path of the quantizer configuration, or the name of a built-in one */
     rf_graph *graph;
     rf_npz values;
     json_t *info; /* LIFE.json */
@@ -26,11 +41,7 @@ typedef struct golden {
     temp_folder temp;
 } golden;
 
-/* The models, for loops. */
-extern const char *const golden_models[5];
-
-/* False, with a line on stderr, where the files are missing: skip() then. NULL life: graph and map only. */
-bool golden_open(golden *g, const char *model, const char *life);
+void golden_open(golden *g, const golden_id *id);
 void golden_close(golden *g);
 
 /* NULL where this life lacks it. */
@@ -62,6 +73,8 @@ rf_node *golden_quantizer(const golden *g, const rf_sim *sim, const char *quanti
 void golden_check(const golden *g, const char *what, const float *actual, const rf_tensor *expected,
                   double tolerance);
 bool golden_agrees(const float *actual, const rf_tensor *expected, double tolerance);
+/* The largest magnitude. */
+double golden_largest(const rf_tensor *t);
 /* The same relative to the largest expected magnitude, or `floor`: for gradients and other sums of mixed sign. */
 void golden_check_scaled(const golden *g, const char *what, const float *actual,
                          const rf_tensor *expected, double floor, double tolerance);

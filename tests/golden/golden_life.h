@@ -8,7 +8,7 @@
 void golden_train(golden *g, rf_sim *sim);
 /* Over reest.npy; free with rf_reestimation_free. */
 rf_reestimation *golden_reestimate(golden *g, rf_sim *sim);
-/* AIMET folds all pairs, or raises before it touches anything. */
+/* AIMET folds all pairs but those that it warns about, or raises before it touches anything. */
 void golden_fold(golden *g, rf_sim *sim);
 
 #endif

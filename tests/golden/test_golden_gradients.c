@@ -5,14 +5,15 @@
 #include "ops/params.h"
 #include "train/loss.h"
 
-/* Relative to the largest element of the tensor. */
+/* Relative to the largest element of the tensor; of a bias, to its layer's weights, which sum the same terms: that of a
+ * bias in front of a BN is exactly zero, and what is left is the order of the sum. */
 #define TOL_GRADIENT 1e-4
 /*
- * Smallest magnitude to be relative to. A bias in front of a BN has no gradient but rounding; the end of a range sums
- * thousands of terms of both signs, which AIMET adds in float32: 1e-6 of it is noise.
+ * The end of a range sums rounding errors, thousands of terms of both signs, in float32. AIMET's own arithmetic in two
+ * builds of PyTorch (make/check.py against AIMET's files) differs there by up to 9e-7: closer than that, nothing can be
+ * said from these files.
  */
-#define FLOOR 2e-3
-#define FLOOR_END 1e-2
+#define NOISE_OF_ENDS 1e-6
 #define TOL_LOGITS 1e-4
 
 /*
@@ -143,9 +144,23 @@ static const rf_value *value_of(const golden *g, const rf_sim *sim, const char *
     return n ? n->inputs[is_min ? 1 : 2] : NULL;
 }
 
-static double floor_of(const char *name)
+/* "conv1.bias" -> the largest gradient of conv1.weight. */
+static double largest_of_layer(const golden *g, const char *prefix, const char *bias)
 {
-    return strstr(name, ".enc_") ? FLOOR_END : FLOOR;
+    char weight[160];
+    snprintf(weight, sizeof weight, "%s%.*sweight", prefix, (int)(strlen(bias) - strlen("bias")),
+             bias);
+    return golden_largest(golden_get(g, weight));
+}
+
+/* Magnitude to which differences are relative, at least. */
+static double floor_of(const golden *g, const char *prefix, const char *name)
+{
+    const size_t length = strlen(name);
+    if (strstr(name, ".enc_"))
+        return NOISE_OF_ENDS / TOL_GRADIENT;
+    return length > 5 && strcmp(name + length - 5, ".bias") == 0 ? largest_of_layer(g, prefix, name)
+                                                                 : 0.0;
 }
 
 static bool same_logits(const pass *p, const char *prefix, bool tell)
@@ -175,7 +190,7 @@ static bool compare(const pass *p, const char *prefix, bool tell)
         const rf_view *diff = v ? rf_plan_diff_param(p->plan, v) : NULL;
         if (!diff || !diff->data)
             fail_msg("%s %s: no gradient of %s", g->model, g->life, name);
-        const double floor = floor_of(name);
+        const double floor = floor_of(g, prefix, name);
         if (tell)
             golden_check_scaled(g, item->name, rf_view_f32(diff), item->tensor, floor,
                                 TOL_GRADIENT);
@@ -231,14 +246,11 @@ static void check_mode(golden *g, rf_sim *sim, bool bn_frozen)
     rf_plan_free(p.plan);
 }
 
-static void check_life(const char *model, const char *life)
+static void check_life(const golden_id *id)
 {
     golden g;
     rf_params params;
-    if (!golden_open(&g, model, life)) {
-        golden_close(&g);
-        skip();
-    }
+    golden_open(&g, id);
     rf_sim *sim = golden_calibrated_sim(&g);
     CHECK_OK(g.ctx, rf_params_collect(sim->graph, &params));
     check_mode(&g, sim, /*bn_frozen=*/true);
@@ -251,34 +263,13 @@ static void check_life(const char *model, const char *life)
 static void gradients_equal_aimets(void **state)
 {
     (void)state;
-    static const char *const lives[] = { "v1_tf_w8a8", "v1_tf_w4a8", "v1_tf_enhanced_w8a8",
-                                         "v1_tf_enhanced_w4a8" };
-    for (size_t m = 0; m < sizeof golden_models / sizeof *golden_models; m++) {
-        for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
-            check_life(golden_models[m], lives[i]);
-    }
+    golden_for_each(GOLDEN_V1, check_life);
 }
 
 static void gradients_of_both_ends_equal_those_of_aimet_v2(void **state)
 {
     (void)state;
-    static const char *const lives[] = { "v2_tf_w8a8", "v2_tf_w4a8", "v2_tf_enhanced_w8a8",
-                                         "v2_tf_enhanced_w4a8" };
-    for (size_t m = 0; m < sizeof golden_models / sizeof *golden_models; m++) {
-        for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
-            check_life(golden_models[m], lives[i]);
-    }
-}
-
-static void gradients_of_per_tensor_ranges_equal_aimets(void **state)
-{
-    (void)state;
-    check_life("conv_bn_relu_x2_gemm", "v1_tf_w8a8_pertensor");
-    check_life("linear_bn1d", "v1_tf_w8a8_pertensor");
-    check_life("convtranspose_bn", "v1_tf_w8a8_pertensor");
-    check_life("conv_bn_relu_x2_gemm", "v2_tf_w8a8_pertensor");
-    check_life("linear_bn1d", "v2_tf_w8a8_pertensor");
-    check_life("convtranspose_bn", "v2_tf_w8a8_pertensor");
+    golden_for_each(GOLDEN_V2, check_life);
 }
 
 /* Of some 90 passes; more would mean that something else is wrong. */
@@ -294,7 +285,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_equal_aimets),
         cmocka_unit_test(gradients_of_both_ends_equal_those_of_aimet_v2),
-        cmocka_unit_test(gradients_of_per_tensor_ranges_equal_aimets),
         cmocka_unit_test(few_codes_lie_on_a_tie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

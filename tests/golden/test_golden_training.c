@@ -11,9 +11,6 @@
 #define TOL_STATISTICS 1e-5 /* means over a batch, which forget most of that */
 #define TOL_LOGITS 1e-4
 
-static const char *const lives[] = { "v1_tf_w8a8", "v1_tf_w4a8", "v1_tf_enhanced_w8a8",
-                                     "v1_tf_enhanced_w4a8" };
-
 /* "conv1.weight.enc_max" -> the end of that quantizer's range; NULL when `name` is no end. */
 static const float *find_end(const golden *g, const rf_sim *sim, const char *name,
                              int64_t *count_out)
@@ -125,13 +122,10 @@ static void undo_and_reestimate(golden *g, rf_sim *sim)
     rf_reestimation_free(second);
 }
 
-static void check_life(const char *model, const char *life)
+static void check_life(const golden_id *id)
 {
     golden g;
-    if (!golden_open(&g, model, life)) {
-        golden_close(&g);
-        skip();
-    }
+    golden_open(&g, id);
     rf_sim *sim = golden_calibrated_sim(&g);
     golden_train(&g, sim);
     check_all(&g, sim, "param_after_sgd/", TOL_AFTER_SGD);
@@ -147,74 +141,23 @@ static void check_life(const char *model, const char *life)
     golden_close(&g);
 }
 
-static void check_model(const char *model)
+static void aimet_v1_trains_reestimates_and_folds_so(void **state)
 {
-    for (size_t i = 0; i < sizeof lives / sizeof *lives; i++)
-        check_life(model, lives[i]);
+    (void)state;
+    golden_for_each(GOLDEN_V1, check_life);
 }
 
 static void aimet_v2_trains_reestimates_and_folds_so(void **state)
 {
     (void)state;
-    static const char *const v2_lives[] = { "v2_tf_w8a8", "v2_tf_w4a8", "v2_tf_enhanced_w8a8",
-                                            "v2_tf_enhanced_w4a8" };
-    for (size_t m = 0; m < sizeof golden_models / sizeof *golden_models; m++) {
-        for (size_t i = 0; i < sizeof v2_lives / sizeof *v2_lives; i++)
-            check_life(golden_models[m], v2_lives[i]);
-    }
-}
-
-static void convolutions_train_reestimate_and_fold_as_in_aimet(void **state)
-{
-    (void)state;
-    check_model("conv_bn_relu_x2_gemm");
-}
-
-static void depthwise_layers_with_negative_gammas_do_too(void **state)
-{
-    (void)state;
-    check_model("dwsep_neg_gamma");
-}
-
-static void transposed_convolutions_do_too(void **state)
-{
-    (void)state;
-    check_model("convtranspose_bn");
-}
-
-static void linear_layers_do_too(void **state)
-{
-    (void)state;
-    check_model("linear_bn1d");
-}
-
-static void weights_per_tensor_take_the_first_factor_as_in_aimet(void **state)
-{
-    (void)state;
-    static const char *const models[] = { "conv_bn_relu_x2_gemm", "linear_bn1d",
-                                          "convtranspose_bn" };
-    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
-        check_life(models[m], "v1_tf_w8a8_pertensor");
-        check_life(models[m], "v2_tf_w8a8_pertensor");
-    }
-}
-
-static void a_bn_before_a_layer_makes_the_fold_fail_as_in_aimet(void **state)
-{
-    (void)state;
-    check_model("bn_before_conv_pad0");
+    golden_for_each(GOLDEN_V2, check_life);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(convolutions_train_reestimate_and_fold_as_in_aimet),
-        cmocka_unit_test(depthwise_layers_with_negative_gammas_do_too),
-        cmocka_unit_test(transposed_convolutions_do_too),
-        cmocka_unit_test(linear_layers_do_too),
+        cmocka_unit_test(aimet_v1_trains_reestimates_and_folds_so),
         cmocka_unit_test(aimet_v2_trains_reestimates_and_folds_so),
-        cmocka_unit_test(weights_per_tensor_take_the_first_factor_as_in_aimet),
-        cmocka_unit_test(a_bn_before_a_layer_makes_the_fold_fail_as_in_aimet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
