@@ -3,6 +3,7 @@
 
 #include "bn/bn_layer.h"
 #include "bn/fold_report.h"
+#include "exec/computed_params.h"
 
 /* --- backward: layer -> BN --- */
 
@@ -215,6 +216,8 @@ rf_status rf_fold_to_weight(rf_graph *graph, rf_fold_report **out)
     rf_status st;
 
     RF_TRY(rf_fold_log_new(graph->ctx, &log));
+    if ((st = rf_graph_compute_params(graph)))
+        goto out;
     if ((st = rf_bn_pairs_find(graph, &pairs)))
         goto out;
     if ((st = fold_kind(graph, &pairs, /*backward=*/true, log)))

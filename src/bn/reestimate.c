@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "bn/estimator.h"
+#include "exec/computed_params.h"
 #include "graph/ports.h"
 #include "ops/params.h"
 #include "sim/feed.h"
@@ -280,6 +281,7 @@ static rf_status reestimate(rf_graph *g, rf_sim *sim, const rf_dataset *data,
 rf_status rf_reestimate_graph(rf_graph *graph, const rf_dataset *dataset,
                               const rf_reestimate_options *options, rf_reestimation **out)
 {
+    RF_TRY(rf_graph_compute_params(graph));
     return reestimate(graph, NULL, dataset, options, out);
 }
 

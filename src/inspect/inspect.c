@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "exec/computed_params.h"
 #include "graph/copy.h"
 #include "inspect/inspection.h"
 
@@ -86,6 +87,7 @@ static rf_status look(rf_looking *l, const rf_graph *graph, const rf_inspect_opt
     RF_TRY(rf_graph_outline(graph, &l->graph));
     RF_TRY(describe_file(l));
     RF_TRY(rf_look_count(l));
+    RF_TRY(rf_graph_compute_params(l->graph)); /* as every step does that changes parameters */
     RF_TRY(list_batch_norms(l));
     RF_TRY(rf_look_quantizers(l, &o->simulation, o->sim));
     RF_TRY(rf_look_provenance(l));

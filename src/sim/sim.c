@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "exec/computed_params.h"
 #include "graph/copy.h"
 #include "graph/ports.h"
 #include "ops/params.h"
@@ -104,7 +105,9 @@ static rf_status build_on(rf_graph *copy, const rf_sim_options *options, rf_sim 
     static const rf_sim_options defaults = RF_SIM_OPTIONS_INIT;
     rf_sim *sim = NULL;
     RF_TRY(rf_sim_take_graph(copy, options ? options : &defaults, &sim));
-    rf_status st = place_all(sim);
+    rf_status st = rf_graph_compute_params(copy);
+    if (st == RF_OK)
+        st = place_all(sim);
     if (st == RF_OK)
         st = rf_sim_refresh(sim);
     if (st != RF_OK) {

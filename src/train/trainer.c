@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "exec/computed_params.h"
 #include "graph/ports.h"
 
 /* --- setting up --- */
@@ -345,6 +346,7 @@ static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
 rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
                          const rf_train_options *options, rf_training *out)
 {
+    RF_TRY(rf_graph_compute_params(graph));
     return train(graph, NULL, dataset, options, out);
 }
 
