@@ -89,34 +89,60 @@ static rf_status fill_inputs(const run *r, rf_plan *plan, int64_t batch, int64_t
     return RF_OK;
 }
 
+static rf_status fail_output(const run *r, int index, const rf_view *view, int64_t batch)
+{
+    const rf_shape shape = rf_view_shape(view);
+    char text[RF_SHAPE_TEXT];
+    return rf_fail(
+        r->ctx, RF_ESHAPE,
+        "output '%s' is %s for a batch of %lld: its first dimension is not the batch; run "
+        "one sample at a time, or all %lld as one batch",
+        r->g->outputs.items[index]->name, rf_shape_text(&shape, text), (long long)batch,
+        (long long)r->samples);
+}
+
+/* Where all samples are one batch, an output may have any shape: a list of detections, say. */
 static rf_status new_output(run *r, int index, const rf_view *view, int64_t batch)
 {
     rf_shape shape = rf_view_shape(view);
-    char text[RF_SHAPE_TEXT];
-
-    if (shape.rank < 1 || shape.dims[0] != batch)
-        return rf_fail(
-            r->ctx, RF_ESHAPE,
-            "output '%s' is %s for a batch of %lld: its first dimension is not the batch",
-            r->g->outputs.items[index]->name, rf_shape_text(&shape, text), (long long)batch);
-    shape.dims[0] = r->samples;
+    if (r->samples != batch) {
+        if (shape.rank < 1 || shape.dims[0] != batch)
+            return fail_output(r, index, view, batch);
+        shape.dims[0] = r->samples;
+    }
     return rf_tensor_new_shape(r->ctx, view->dtype, &shape, &r->outputs[index]);
+}
+
+/* `count` samples of the batch's output into their place in the whole. */
+static rf_status take_output(run *r, int index, const rf_view *view, int64_t batch, int64_t first,
+                             int64_t count)
+{
+    rf_tensor *t = r->outputs[index];
+    rf_view src = *view, dst;
+    rf_shape part = t->shape;
+    if (r->samples != batch) {
+        if (src.rank != part.rank || src.dims[0] != batch)
+            return fail_output(r, index, view, batch);
+        part.dims[0] = src.dims[0] = count;
+    }
+    const rf_shape found = rf_view_shape(&src);
+    if (!rf_shape_equal(&found, &part))
+        return fail_output(r, index, view, batch);
+    rf_view_init(&dst, t->dtype, &part, RF_LAYOUT_PLAIN);
+    const size_t bytes = (size_t)(t->count / r->samples * first) * rf_dtype_bytes(t->dtype);
+    dst.data = (char *)t->data + bytes;
+    rf_view_copy(&src, &dst);
+    return RF_OK;
 }
 
 static rf_status take_outputs(run *r, const rf_plan *plan, int64_t batch, int64_t first,
                               int64_t count)
 {
     for (int i = 0; i < r->output_count; i++) {
-        rf_view src = *rf_plan_output(plan, i), dst;
+        const rf_view *view = rf_plan_output(plan, i);
         if (!r->outputs[i])
-            RF_TRY(new_output(r, i, &src, batch));
-        rf_tensor *t = r->outputs[i];
-        rf_shape part = t->shape;
-        part.dims[0] = src.dims[0] = count;
-        rf_view_init(&dst, t->dtype, &part, RF_LAYOUT_PLAIN);
-        const size_t bytes = (size_t)(t->count / r->samples * first) * rf_dtype_bytes(t->dtype);
-        dst.data = (char *)t->data + bytes;
-        rf_view_copy(&src, &dst);
+            RF_TRY(new_output(r, i, view, batch));
+        RF_TRY(take_output(r, i, view, batch, first, count));
     }
     return RF_OK;
 }

@@ -128,12 +128,35 @@ static void inputs_that_cannot_be_fed_are_refused(void **state)
     rf_context_free(ctx);
 }
 
+/* Coordinates of the positive elements of x [batch, 2]: as many as there are. */
+static void a_list_comes_out_of_a_single_batch(void **state)
+{
+    rf_context *ctx = test_context();
+    bn_net n = bn_net_new(ctx, 2, (int64_t[]){ -1, 2 });
+    rf_tensor *x = ramp(ctx, 2), *y = NULL; /* 0 1, 2 3 */
+    (void)state;
+    bn_net_op(&n, "NonZero", "found");
+    rf_graph *g = bn_net_finish(&n);
+    CHECK_OK(ctx, rf_infer(g, (const rf_tensor *const *)&x, 8, &y));
+    assert_int_equal(y->shape.dims[0], 2);
+    assert_int_equal(y->shape.dims[1], 3);
+    const int64_t expected[] = { 0, 1, 1, 1, 0, 1 };
+    assert_memory_equal(y->data, expected, sizeof expected);
+    rf_tensor_free(y);
+    CHECK_FAILS(ctx, RF_ESHAPE, "run one sample at a time, or all 2 as one batch",
+                rf_infer(g, (const rf_tensor *const *)&x, 1, &y));
+    rf_tensor_free(x);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sample_comes_out_whatever_the_batch),
         cmocka_unit_test(a_fixed_batch_is_filled_up),
         cmocka_unit_test(wrong_inputs_are_refused),
+        cmocka_unit_test(a_list_comes_out_of_a_single_batch),
         cmocka_unit_test(inputs_that_cannot_be_fed_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
