@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 # A test that takes longer has hung; the slow ones say so to Meson themselves.
 TEST_TIMEOUT ?= 2
 
-.PHONY: all setup demo check check-sanitize install format clean
+.PHONY: all setup demo check check-sanitize check-nets install format clean
 
 # The program alone; tests are built by check, everything else by install.
 all: $(BUILD)/build.ninja
@@ -35,6 +35,11 @@ check-sanitize: setup
 	@ninja -C build-sanitize
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C build-sanitize --no-rebuild --print-errorlogs \
 	    --timeout-multiplier 10
+
+# torchvision's networks through the whole program; minutes, and skipped where PyTorch is missing.
+check-nets: export OMP_WAIT_POLICY = passive
+check-nets: all
+	@/usr/bin/python3 tests/nets/run_nets.py $(BUILD)/refold || test $$? = 77
 
 install: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
