@@ -3,10 +3,12 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "formats/keras.h"
 #include "formats/onnx.h"
 
 /* The first format that knows the file takes it; ONNX takes the rest and says what it has found. */
 static const rf_model_format formats[] = {
+    { "Keras", rf_keras_is_file, rf_keras_read },
     { "ONNX", NULL, NULL },
 };
 

@@ -1,0 +1,88 @@
+/* The zip files of Keras 3, through libarchive. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+
+#include "base/status.h"
+#include "formats/keras.h"
+
+/* Keras stores without compression; what expands beyond this is no model. */
+#define EXPANSION_LIMIT 16
+#define EXPANSION_FLOOR (1 << 20)
+
+enum { MEMBER_LIMIT = 65536 };
+
+bool rf_keras_is_zip(const void *bytes, size_t size)
+{
+    return size >= 4 && memcmp(bytes, "PK\x03\x04", 4) == 0;
+}
+
+static rf_status fail_zip(rf_context *ctx, struct archive *a)
+{
+    const char *text = archive_error_string(a);
+    return rf_fail(ctx, RF_EMODEL, "a damaged .keras file: %s",
+                   text ? text : "its members cannot be read");
+}
+
+static rf_status read_data(rf_context *ctx, struct archive *a, const char *member, size_t limit,
+                           void **out, size_t *size_out)
+{
+    RF_VEC(char) data = { 0 };
+    for (;;) {
+        char block[16384];
+        const la_ssize_t got = archive_read_data(a, block, sizeof block);
+        rf_status st = RF_OK;
+        if (got < 0)
+            st = fail_zip(ctx, a);
+        else if ((size_t)got > limit - data.count)
+            st = rf_fail(ctx, RF_EMODEL, "a damaged .keras file: member '%s' is too large", member);
+        for (la_ssize_t i = 0; i < got && !st; i++)
+            st = RF_VEC_PUSH(ctx, &data, block[i]);
+        if (!st && got > 0)
+            continue;
+        if (!st)
+            st = RF_VEC_PUSH(ctx, &data, '\0');
+        if (st) {
+            RF_VEC_RELEASE(ctx, &data);
+            return st;
+        }
+        *out = data.items;
+        *size_out = data.count - 1;
+        return RF_OK;
+    }
+}
+
+static rf_status find_member(rf_context *ctx, struct archive *a, const char *member, size_t limit,
+                             void **out, size_t *size_out)
+{
+    for (int i = 0; i < MEMBER_LIMIT; i++) {
+        struct archive_entry *e;
+        const int result = archive_read_next_header(a, &e);
+        if (result == ARCHIVE_EOF)
+            return RF_OK;
+        if (result < ARCHIVE_WARN)
+            return fail_zip(ctx, a);
+        const char *name = archive_entry_pathname(e);
+        if (name && strcmp(name, member) == 0)
+            return read_data(ctx, a, member, limit, out, size_out);
+    }
+    return RF_OK;
+}
+
+rf_status rf_keras_unzip(rf_context *ctx, const void *bytes, size_t size, const char *member,
+                         void **out, size_t *size_out)
+{
+    struct archive *a = archive_read_new();
+    rf_status st = RF_OK;
+    *out = NULL;
+    *size_out = 0;
+    if (!a)
+        return rf_fail(ctx, RF_ENOMEM, "out of memory");
+    archive_read_support_format_zip(a);
+    if (archive_read_open_memory(a, bytes, size) != ARCHIVE_OK)
+        st = fail_zip(ctx, a);
+    else
+        st = find_member(ctx, a, member, size * EXPANSION_LIMIT + EXPANSION_FLOOR, out, size_out);
+    archive_read_free(a);
+    return st;
+}
