@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/group.h"
 #include "base/status.h"
 
 #define MESSAGE_BYTES 1024
@@ -16,6 +17,7 @@
 struct rf_context {
     rf_context_options options;
     int threads;
+    rf_group *group; /* NULL: alone */
     atomic_int interrupted; /* lock-free: signal handlers and other threads may set it */
     char message[MESSAGE_BYTES];
 };
@@ -101,6 +103,16 @@ int rf_context_threads(const rf_context *ctx)
 uint64_t rf_context_seed(const rf_context *ctx)
 {
     return ctx->options.seed;
+}
+
+rf_group *rf_context_group(const rf_context *ctx)
+{
+    return ctx->group;
+}
+
+void rf_context_set_group(rf_context *ctx, rf_group *group)
+{
+    ctx->group = group;
 }
 
 void rf_context_interrupt(rf_context *ctx)

@@ -34,7 +34,8 @@ typedef struct worker {
 struct rf_loader {
     rf_context *ctx;
     const rf_dataset *dataset;
-    int64_t batch, samples, batches; /* an epoch */
+    int64_t batch, samples, batches; /* an epoch, of all processes */
+    rf_share share;
     bool shuffle, augment;
     int input_count, worker_count;
     rf_loader_input *inputs;
@@ -45,28 +46,48 @@ struct rf_loader {
     pthread_mutex_t lock;
     pthread_cond_t work; /* there may be samples to take, or the end has come */
     pthread_cond_t done; /* a batch is whole, or a thread is idle */
-    slot slots[RING];    /* batch b lies in slot b % RING */
-    int64_t epoch;
-    int64_t head;    /* batch that the caller has or gets next; slots before it are free */
-    int64_t current; /* batch from which samples are taken; its slot is cleared with the first */
+    slot slots[RING];    /* turn t lies in slot t % RING */
+    int64_t epoch, first;
+    int64_t turns;   /* batches that come here, from `first` on; those below are counted so */
+    int64_t head;    /* turn that the caller has or gets next; slots before it are free */
+    int64_t current; /* turn from which samples are taken; its slot is cleared with the first */
     int64_t taken;   /* samples of it that threads have begun */
-    bool held;       /* the caller has batch `head` */
+    bool held;       /* the caller has turn `head` */
     bool running, stop;
     int busy; /* threads that are filling samples */
 };
 
 /* ---- the threads ---- */
 
-/* Samples [begin, end) of batch `batch`. */
+/* Samples [begin, end) of a slot, whose sample 0 stands at `position` in the epoch. */
 typedef struct chunk {
-    int64_t batch, begin, end;
+    int64_t position, begin, end;
     slot *slot;
 } chunk;
 
-static int64_t batch_count(const rf_loader *l, int64_t batch)
+/* What comes here in turn `turn`: samples [begin, end) of a batch of `total`. */
+typedef struct part {
+    int64_t batch, total, begin, end;
+} part;
+
+static part part_of(const rf_loader *l, int64_t turn)
 {
-    const int64_t rest = l->samples - batch * l->batch;
-    return rest < l->batch ? rest : l->batch;
+    const bool whole = l->share.of == RF_SHARE_OF_BATCHES;
+    const int64_t rank = l->share.rank, size = l->share.size;
+    const int64_t batch = l->first + (whole ? turn * size + rank : turn);
+    const int64_t rest = l->samples - batch * l->batch, total = rest < l->batch ? rest : l->batch;
+    return (part){ .batch = batch,
+                   .total = total,
+                   .begin = whole ? 0 : total * rank / size,
+                   .end = whole ? total : total * (rank + 1) / size };
+}
+
+static int64_t turn_count(const rf_loader *l)
+{
+    const int64_t left = l->batches - l->first;
+    return l->share.of == RF_SHARE_OF_BATCHES
+               ? (left - l->share.rank + l->share.size - 1) / l->share.size
+               : left;
 }
 
 static void clear_slot(slot *s, int64_t count)
@@ -79,13 +100,14 @@ static void clear_slot(slot *s, int64_t count)
 /* With the lock held. */
 static bool take_chunk(rf_loader *l, chunk *out)
 {
-    if (!l->running || l->current >= l->batches || l->current >= l->head + RING)
+    if (!l->running || l->current >= l->turns || l->current >= l->head + RING)
         return false;
     slot *s = &l->slots[l->current % RING];
+    const part p = part_of(l, l->current);
     if (l->taken == 0)
-        clear_slot(s, batch_count(l, l->current));
+        clear_slot(s, p.end - p.begin);
     const int64_t end = l->taken + CHUNK < s->count ? l->taken + CHUNK : s->count;
-    *out = (chunk){ l->current, l->taken, end, s };
+    *out = (chunk){ p.batch * l->batch + p.begin, l->taken, end, s };
     l->taken = end;
     if (end == s->count) {
         l->current++;
@@ -97,7 +119,7 @@ static bool take_chunk(rf_loader *l, chunk *out)
 static rf_status fill_sample(const rf_loader *l, rf_context *ctx, const chunk *c, int64_t at)
 {
     const rf_dataset *d = l->dataset;
-    const int64_t position = c->batch * l->batch + at, index = l->order[position];
+    const int64_t position = c->position + at, index = l->order[position];
     for (int i = 0; i < l->input_count; i++) {
         const rf_loader_input *in = &l->inputs[i];
         rf_sample_dst dst = { .data = c->slot->inputs[i] + at * in->size, .shape = in->shape };
@@ -189,7 +211,9 @@ rf_status rf_loader_start(rf_loader *l, int64_t epoch, int64_t first)
         pthread_cond_wait(&l->done, &l->lock);
     make_order(l, epoch);
     l->epoch = epoch;
-    l->head = l->current = first;
+    l->first = first;
+    l->turns = turn_count(l);
+    l->head = l->current = 0;
     l->taken = 0;
     l->held = false;
     l->running = true;
@@ -208,7 +232,7 @@ static void release_held(rf_loader *l)
     pthread_cond_broadcast(&l->work);
 }
 
-/* A slot belongs to batch `head` once samples were taken from it to the last. With the lock held. */
+/* A slot belongs to turn `head` once samples were taken from it to the last. With the lock held. */
 static bool head_is_whole(const rf_loader *l)
 {
     const slot *s = &l->slots[l->head % RING];
@@ -220,8 +244,11 @@ static rf_status hand_out(rf_loader *l, double waited, rf_batch *out)
     const slot *s = &l->slots[l->head % RING];
     if (s->status != RF_OK)
         return rf_fail(l->ctx, s->status, "%s", s->message);
+    const part p = part_of(l, l->head);
     l->held = true;
     *out = (rf_batch){ .count = s->count,
+                       .total = p.total,
+                       .first = p.begin,
                        .inputs = (const float *const *)s->inputs,
                        .labels = l->dataset->source->labels ? s->labels : NULL,
                        .waited = waited };
@@ -234,7 +261,7 @@ rf_status rf_loader_next(rf_loader *l, rf_batch *out)
     const double start = rf_clock_seconds();
     pthread_mutex_lock(&l->lock);
     release_held(l);
-    if (!l->running || l->head >= l->batches) {
+    if (!l->running || l->head >= l->turns) {
         *out = (rf_batch){ 0 };
     } else {
         while (!head_is_whole(l))
@@ -249,7 +276,9 @@ rf_status rf_loader_next(rf_loader *l, rf_batch *out)
 
 static rf_status make_slots(rf_loader *l)
 {
-    const int64_t room = l->batch < l->samples ? l->batch : l->samples;
+    const int64_t most = l->batch < l->samples ? l->batch : l->samples;
+    const int64_t parts = l->share.of == RF_SHARE_OF_SAMPLES ? l->share.size : 1;
+    const int64_t room = (most + parts - 1) / parts;
     for (int b = 0; b < RING; b++) {
         RF_NEW_ARRAY(l->ctx, l->slots[b].inputs, l->input_count);
         RF_NEW_ARRAY(l->ctx, l->slots[b].labels, room);
@@ -304,6 +333,7 @@ static rf_status set_epoch(rf_loader *l, const rf_loader_options *o)
     l->batch = o->batch;
     l->samples = o->limit > 0 && o->limit < count ? o->limit : count;
     l->batches = l->samples / l->batch + (!o->drop_last && l->samples % l->batch != 0);
+    l->share = o->share.size > 1 ? o->share : (rf_share){ .rank = 0, .size = 1 };
     l->shuffle = o->shuffle;
     l->augment = o->augment && rf_transform_augments(&l->dataset->transform);
     RF_NEW_ARRAY(l->ctx, l->order, count);

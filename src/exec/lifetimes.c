@@ -103,8 +103,11 @@ static void find_first_diffs(rf_plan *plan)
         step->has_backward = step->has_backward && gets_diff(plan, step);
         for (int k = 0; step->has_backward && k < step->s.in_count; k++) {
             rf_slot *s = step->in[k] == RF_NO_SLOT ? NULL : &plan->slots.items[step->in[k]];
-            if (s && s->wants_diff && s->first_diff == RF_NO_SLOT)
+            if (!s || !s->wants_diff)
+                continue;
+            if (s->first_diff == RF_NO_SLOT)
                 s->first_diff = i;
+            s->last_diff = i;
         }
     }
 }

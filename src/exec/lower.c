@@ -30,6 +30,7 @@ rf_status rf_plan_add_slot(rf_plan *plan, const rf_value *v, const rf_view *view
         .buffer = RF_NO_SLOT,
         .diff_buffer = RF_NO_SLOT,
         .first_diff = RF_NO_SLOT,
+        .last_diff = RF_NO_SLOT,
     };
     RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->slots, slot));
     if (v)

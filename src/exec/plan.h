@@ -46,6 +46,15 @@ void rf_plan_set_input(rf_plan *plan, int index, const float *values);
 
 rf_status rf_plan_forward(rf_plan *plan);
 rf_status rf_plan_backward(rf_plan *plan);
+/*
+ * Called during backward for each trainable constant as soon as its gradient, rf_plan_diff_param, is final: those of the
+ * last layers first.
+ */
+typedef void (*rf_diff_ready_fn)(void *user, const rf_plan *plan, const rf_value *param);
+void rf_plan_on_diff_ready(rf_plan *plan, rf_diff_ready_fn fn, void *user);
+/* What random operators draw from: the number of the step in the whole run, and where in the batch this plan's first
+ * sample stands. Until called: every forward counts as the next step. */
+void rf_plan_set_position(rf_plan *plan, int64_t step, int64_t first_sample);
 /* Gradient of a trainable constant after backward: PLAIN, its dims. NULL data if it gets none. */
 const rf_view *rf_plan_diff_param(const rf_plan *plan, const rf_value *v);
 /* Any value of the graph after forward, where it is still there (outputs, constants; everything in TRAIN mode is not promised). NULL otherwise. */

@@ -32,6 +32,7 @@ typedef struct rf_slot {
     int storage; /* slot whose buffer this one shares (in place); itself mostly */
     int plain, channels_last, real; /* slots of the same tensor in another form, or RF_NO_SLOT */
     int buffer, diff_buffer;        /* into plan->buffers; RF_NO_SLOT: none */
+    int last_diff;  /* step whose backward writes the gradient last; RF_NO_SLOT: none */
     int first_diff; /* step whose backward writes the gradient first; RF_NO_SLOT: none */
     rf_view diff;   /* data NULL: no gradient */
     void *own_diff; /* gradient of a parameter: outlives the plan's reuse of buffers */
@@ -61,6 +62,9 @@ struct rf_plan {
     RF_VEC(int) params;            /* slots of trainable constants */
     RF_VEC(const rf_node *) fused; /* done by an earlier node's step */
     rf_map slot_of;                /* value name -> slot index + 1 */
+    rf_diff_ready_fn diff_ready;   /* NULL: nobody waits for gradients */
+    void *diff_ready_user;
+    int64_t run_step, first_sample; /* of the forward call to come */
     size_t memory_bytes, scratch_bytes, own_bytes;
     unsigned char *memory, *scratch;
 };

@@ -30,12 +30,15 @@ rf_status rf_plan_forward(rf_plan *plan)
         if (!step->needed)
             continue;
         refresh_constants(plan, step);
+        step->s.run_step = plan->run_step;
+        step->s.first_sample = plan->first_sample;
         if (step->s.late)
             RF_TRY(rf_plan_run_late(plan, step));
         else if (!step->bypass)
             RF_TRY(step->s.op->forward(&step->s));
         RF_TRY(observe(plan, step));
     }
+    plan->run_step++;
     for (size_t i = 0; plan->options.mode == RF_MODE_TRAIN && i < plan->outputs.count; i++) {
         const rf_view *diff = &plan->slots.items[plan->outputs.items[i]].diff;
         if (diff->data)
@@ -53,6 +56,29 @@ static void add_into(const rf_view *dst, const float *src)
         d[i] += src[i];
 }
 
+void rf_plan_set_position(rf_plan *plan, int64_t step, int64_t first_sample)
+{
+    plan->run_step = step;
+    plan->first_sample = first_sample;
+}
+
+void rf_plan_on_diff_ready(rf_plan *plan, rf_diff_ready_fn fn, void *user)
+{
+    plan->diff_ready = fn;
+    plan->diff_ready_user = user;
+}
+
+/* Tell of the parameters whose gradient step `index` has completed. */
+static void tell_ready(const rf_plan *plan, int index)
+{
+    const rf_planned *step = &plan->steps.items[index];
+    for (int k = 0; plan->diff_ready && k < step->s.in_count; k++) {
+        const rf_slot *slot = step->in[k] == RF_NO_SLOT ? NULL : &plan->slots.items[step->in[k]];
+        if (slot && slot->own_diff && slot->last_diff == index)
+            plan->diff_ready(plan->diff_ready_user, plan, slot->value);
+    }
+}
+
 rf_status rf_plan_backward(rf_plan *plan)
 {
     rf_use_threads(plan->ctx);
@@ -64,6 +90,7 @@ rf_status rf_plan_backward(rf_plan *plan)
         for (int k = 0; k < step->s.in_count; k++)
             if (step->diff_temp[k] != RF_NO_SLOT)
                 add_into(&plan->slots.items[step->in[k]].diff, step->s.diff_in[k].data);
+        tell_ready(plan, i);
     }
     return RF_OK;
 }

@@ -14,7 +14,6 @@
 typedef struct dropout {
     float ratio;
     uint64_t seed;
-    uint64_t calls; /* every training step draws anew */
 } dropout;
 
 static float read_ratio(const rf_node *n, const rf_tensor *t)
@@ -65,17 +64,27 @@ static rf_status prepare(rf_step *s)
     return RF_OK;
 }
 
-/* saved[i]: element i in memory order stays */
-static void draw(const dropout *d, uint8_t *saved, int64_t count)
+/*
+ * saved[i]: element i in memory order stays. Every step of the run draws anew, for the whole batch, whichever samples of
+ * it are here.
+ */
+static void draw(const rf_step *s)
 {
-    const int64_t blocks = (count + BLOCK - 1) / BLOCK;
+    const dropout *d = s->state;
+    const rf_view *x = &s->in[0];
+    const int64_t count = rf_view_count(x);
+    const int64_t before = x->rank > 0 && count > 0 ? s->first_sample * (count / x->dims[0]) : 0;
+    uint8_t *stays = s->saved;
 #pragma omp parallel for schedule(static)
-    for (int64_t b = 0; b < blocks; b++) {
-        const int64_t end = (b + 1) * BLOCK < count ? (b + 1) * BLOCK : count;
+    for (int64_t b = before / BLOCK; b <= (before + count - 1) / BLOCK; b++) {
+        const int64_t end = (b + 1) * BLOCK < before + count ? (b + 1) * BLOCK : before + count;
         rf_rng rng;
-        rf_rng_init(&rng, d->seed, (d->calls << 32) + (uint64_t)b);
-        for (int64_t i = b * BLOCK; i < end; i++)
-            saved[i] = rf_rng_uniform(&rng) >= (double)d->ratio;
+        rf_rng_init(&rng, d->seed, ((uint64_t)s->run_step << 32) + (uint64_t)b);
+        for (int64_t i = b * BLOCK; i < end; i++) {
+            const bool stay = rf_rng_uniform(&rng) >= (double)d->ratio;
+            if (i >= before)
+                stays[i - before] = stay;
+        }
     }
 }
 
@@ -119,10 +128,8 @@ static void write_mask(const rf_step *s)
 
 static rf_status forward(rf_step *s)
 {
-    dropout *d = s->state;
     if (drops(s)) {
-        draw(d, s->saved, rf_view_count(&s->in[0]));
-        d->calls++;
+        draw(s);
         drop(s, &s->in[0], &s->out[0]);
     } else {
         rf_strided_copy(&s->in[0], &s->out[0]);

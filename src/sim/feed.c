@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/group.h"
 #include "graph/ports.h"
 
 struct rf_feed {
@@ -12,9 +13,9 @@ struct rf_feed {
     rf_loader *loader;
     int64_t samples;
     bool fixed;       /* the graph fixes its batch: short batches are filled up with zeros */
-    rf_plan *full;    /* of the whole batch */
+    rf_plan *full;    /* of a whole batch, or this process's share of it */
     rf_plan *partial; /* of the last, short one; made when it first comes */
-    int64_t partial_batch;
+    int64_t full_batch, partial_batch;
 };
 
 static rf_status make_plan(rf_feed *feed, int64_t batch, rf_plan **out)
@@ -22,6 +23,13 @@ static rf_status make_plan(rf_feed *feed, int64_t batch, rf_plan **out)
     rf_plan_options o = feed->options.plan;
     o.batch = batch;
     return rf_plan_new(feed->graph, &o, out);
+}
+
+static rf_share share_of(const rf_feed *feed)
+{
+    return (rf_share){ .rank = rf_group_rank(feed->ctx),
+                       .size = rf_group_size(feed->ctx),
+                       .of = feed->options.share };
 }
 
 static rf_status make_loader(rf_feed *feed, const rf_dataset *dataset)
@@ -47,6 +55,7 @@ static rf_status make_loader(rf_feed *feed, const rf_dataset *dataset)
         .input_count = (int)count,
         .input_names = names,
         .sample_shapes = shapes,
+        .share = share_of(feed),
         .channels_last = true,
     };
     if (st == RF_OK)
@@ -77,6 +86,23 @@ static void settle_sizes(rf_feed *feed, const rf_dataset *dataset)
         feed->options.batch = fixed;
     else if (feed->options.batch > feed->samples && feed->samples > 0)
         feed->options.batch = feed->samples;
+    const rf_share share = share_of(feed);
+    const int64_t batch = feed->options.batch;
+    feed->full_batch = share.of == RF_SHARE_OF_BATCHES ? batch
+                                                       : batch * (share.rank + 1) / share.size -
+                                                             batch * share.rank / share.size;
+}
+
+/* Zeros that fill up a fixed batch may stand behind the last samples only, not behind each process's share. */
+static rf_status check_share(const rf_feed *feed)
+{
+    const rf_share share = share_of(feed);
+    if (!feed->fixed || share.size == 1 || share.of == RF_SHARE_OF_BATCHES)
+        return RF_OK;
+    return rf_fail(feed->ctx, RF_EMODEL,
+                   "the model fixes its batch to %lld, which %d processes cannot share; export it "
+                   "with a dynamic batch",
+                   (long long)feed->options.batch, share.size);
 }
 
 rf_status rf_feed_new(rf_graph *g, const rf_dataset *dataset, const rf_feed_options *options,
@@ -90,9 +116,11 @@ rf_status rf_feed_new(rf_graph *g, const rf_dataset *dataset, const rf_feed_opti
     feed->graph = g;
     feed->options = *options;
     settle_sizes(feed, dataset);
-    rf_status st = make_loader(feed, dataset);
+    rf_status st = check_share(feed);
     if (st == RF_OK)
-        st = make_plan(feed, feed->options.batch, &feed->full);
+        st = make_loader(feed, dataset);
+    if (st == RF_OK && feed->full_batch > 0)
+        st = make_plan(feed, feed->full_batch, &feed->full);
     if (st == RF_OK)
         st = rf_feed_start(feed, 0, 0);
     if (st != RF_OK) {
@@ -121,7 +149,7 @@ rf_status rf_feed_start(rf_feed *feed, int64_t epoch, int64_t first)
 static rf_status plan_for(rf_feed *feed, int64_t count, rf_plan **out)
 {
     *out = feed->full;
-    if (feed->fixed || count == feed->options.batch)
+    if (feed->fixed || count == feed->full_batch)
         return RF_OK;
     if (feed->partial_batch != count) {
         rf_plan_free(feed->partial);
@@ -136,6 +164,7 @@ static rf_status plan_for(rf_feed *feed, int64_t count, rf_plan **out)
 rf_status rf_feed_next(rf_feed *feed, rf_plan **plan_out, rf_batch *batch_out)
 {
     RF_TRY(rf_loader_next(feed->loader, batch_out));
+    *plan_out = NULL;
     if (batch_out->count == 0)
         return RF_OK;
     RF_TRY(plan_for(feed, batch_out->count, plan_out));

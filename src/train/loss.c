@@ -74,11 +74,13 @@ static double sample_loss(const float *x, int64_t stride, int64_t classes, int64
 static void sample_gradient(const float *x, int64_t stride, int64_t classes, int64_t label,
                             const rf_loss_batch *batch, double lse, float *g, int64_t g_stride)
 {
+    const int64_t total = batch->total > 0 ? batch->total : batch->count;
+
     for (int64_t j = 0; j < classes; j++) {
         const double target =
             (j == label ? 1.0 - batch->smoothing : 0.0) + batch->smoothing / (double)classes;
         const double p = exp((double)x[j * stride] - lse);
-        g[j * g_stride] = (float)((p - target) / (double)batch->count);
+        g[j * g_stride] = (float)((p - target) / (double)total);
     }
 }
 
@@ -103,6 +105,14 @@ rf_status rf_loss_add(rf_context *ctx, const rf_view *logits, const rf_loss_batc
     }
     sums->samples += batch->count;
     return RF_OK;
+}
+
+void rf_loss_sums_add(rf_loss_sums *sums, const rf_loss_sums *more)
+{
+    sums->loss += more->loss;
+    sums->samples += more->samples;
+    sums->top1 += more->top1;
+    sums->top5 += more->top5;
 }
 
 double rf_loss_percent(int64_t part, int64_t samples)

@@ -177,6 +177,56 @@ static void a_restart_in_the_middle_goes_on_as_if_nothing_had_happened(void **st
     rf_dataset_free(d);
 }
 
+/*
+ * Three processes together see the epoch that one sees: same order, same augmentation. Put every sample where a single
+ * process had it, and count.
+ */
+static void join_shares(const rf_dataset *d, rf_share_of of, int64_t first, epoch *out)
+{
+    memset(out, 0, sizeof *out);
+    for (int rank = 0; rank < 3; rank++) {
+        rf_batch b;
+        rf_loader *l =
+            make(d, &(rf_loader_options){
+                        .batch = 7, .shuffle = true, .augment = true, .share = { rank, 3, of } });
+        assert_int_equal(rf_loader_batches(l), 6);
+        CHECK_OK(ctx, rf_loader_start(l, 4, first));
+        for (int64_t turn = 0;; turn++) {
+            CHECK_OK(ctx, rf_loader_next(l, &b));
+            if (b.total == 0)
+                break;
+            const int64_t batch = first + (of == RF_SHARE_OF_BATCHES ? turn * 3 + rank : turn);
+            assert_int_equal(b.total, batch == 5 ? 2 : 7);
+            if (b.count == 0)
+                continue;
+            const int64_t at = (batch - first) * 7 + b.first;
+            memcpy(out->data + at * PIXELS, b.inputs[0],
+                   (size_t)(b.count * PIXELS) * sizeof(float));
+            memcpy(out->labels + at, b.labels, (size_t)b.count * sizeof(int64_t));
+            out->count += b.count;
+        }
+        rf_loader_free(l);
+    }
+}
+
+static void shares_of_several_processes_make_up_the_whole(void **state)
+{
+    (void)state;
+    epoch whole, joined;
+    rf_dataset *d = open_images("flip,crop:2");
+    rf_loader *l = make(d, &(rf_loader_options){ .batch = 7, .shuffle = true, .augment = true });
+    for (int64_t first = 0; first < 6; first++) {
+        run(l, 4, first, &whole);
+        whole.batches = 0;
+        join_shares(d, RF_SHARE_OF_SAMPLES, first, &joined);
+        assert_memory_equal(&joined, &whole, sizeof whole);
+        join_shares(d, RF_SHARE_OF_BATCHES, first, &joined);
+        assert_memory_equal(&joined, &whole, sizeof whole);
+    }
+    rf_loader_free(l);
+    rf_dataset_free(d);
+}
+
 static void a_limit_and_whole_batches_only_shorten_the_epoch(void **state)
 {
     (void)state;
@@ -440,6 +490,7 @@ int main(void)
         TEST(threads_change_nothing),
         TEST(every_epoch_has_its_own_order_and_every_sample_once),
         TEST(a_restart_in_the_middle_goes_on_as_if_nothing_had_happened),
+        TEST(shares_of_several_processes_make_up_the_whole),
         TEST(a_limit_and_whole_batches_only_shorten_the_epoch),
         TEST(a_loader_may_be_freed_at_any_time),
         TEST(a_damaged_file_stops_the_epoch_at_its_batch_and_is_named),

@@ -57,6 +57,7 @@ static void each_step_draws_anew_and_a_fresh_start_repeats(void **state)
     op_test_run(t, RF_MODE_TRAIN, RF_LAYOUT_PLAIN);
     for (int64_t i = 0; i < 64; i++)
         first[i] = (float)op_test_out(t, 0, i);
+    t->step.run_step = 1;
     CHECK_OK(t->ctx, t->op->forward(&t->step));
     for (int64_t i = 0; i < 64; i++)
         second[i] = (float)op_test_out(t, 0, i);
@@ -64,6 +65,26 @@ static void each_step_draws_anew_and_a_fresh_start_repeats(void **state)
     op_test_run(t, RF_MODE_TRAIN, RF_LAYOUT_PLAIN);
     for (int64_t i = 0; i < 64; i++)
         assert_true((double)first[i] == op_test_out(t, 0, i));
+    op_test_free(t);
+}
+
+static void a_share_of_a_batch_gets_its_part_of_the_mask(void **state)
+{
+    (void)state;
+    float whole[8 * 1000];
+    op_test *t = op_test_new("Dropout", 7);
+    op_test_random(t, SHAPE(8, 1000), 1.0f, 2.0f);
+    op_test_run(t, RF_MODE_TRAIN, RF_LAYOUT_PLAIN);
+    for (int64_t i = 0; i < 8 * 1000; i++)
+        whole[i] = op_test_out(t, 0, i) == 0.0 ? 0.0f : 1.0f;
+    op_test_free(t);
+    t = op_test_new("Dropout", 7);
+    op_test_random(t, SHAPE(3, 1000), 1.0f, 2.0f);
+    op_test_run(t, RF_MODE_TRAIN, RF_LAYOUT_PLAIN);
+    t->step.first_sample = 5;
+    CHECK_OK(t->ctx, t->op->forward(&t->step));
+    for (int64_t i = 0; i < 3 * 1000; i++)
+        assert_true((op_test_out(t, 0, i) == 0.0 ? 0.0f : 1.0f) == whole[5 * 1000 + i]);
     op_test_free(t);
 }
 
@@ -83,6 +104,7 @@ int main(void)
         cmocka_unit_test(the_mask_says_that_everything_stays),
         cmocka_unit_test(training_drops_a_share_and_scales_the_rest),
         cmocka_unit_test(each_step_draws_anew_and_a_fresh_start_repeats),
+        cmocka_unit_test(a_share_of_a_batch_gets_its_part_of_the_mask),
         cmocka_unit_test(a_ratio_of_one_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

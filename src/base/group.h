@@ -1,0 +1,52 @@
+/*
+ * The processes of one job as the rooms see them: who of how many, and what all of them do together. A context that
+ * works alone has no group, and every function here then does what is right for one. Collective: all ranks call the
+ * same functions in the same order. Implemented by train/distributed.c, the only file that knows MPI.
+ */
+#ifndef RF_BASE_GROUP_H
+#define RF_BASE_GROUP_H
+
+#include "base/context.h"
+
+typedef struct rf_group rf_group;
+
+typedef struct rf_group_ops {
+    rf_status (*gather)(rf_group *group, const void *mine, size_t bytes, void *all);
+    rf_status (*share)(rf_group *group, void *data, size_t bytes);
+    rf_status (*sum)(rf_group *group, double *values, int64_t count);
+    rf_status (*begin_sum)(rf_group *group, float *values, int64_t count);
+    void (*progress)(rf_group *group);
+    rf_status (*end_sums)(rf_group *group);
+} rf_group_ops;
+
+struct rf_group {
+    const rf_group_ops *ops;
+    rf_context *ctx;
+    int rank, size;
+    /* How much was exchanged, for those who measure. */
+    int64_t bytes;          /* handed to sums and gathers by this rank */
+    double seconds_blocked; /* waited in them */
+};
+
+/* base/context.c. NULL: this process works alone. The group is not owned by the context. */
+rf_group *rf_context_group(const rf_context *ctx);
+void rf_context_set_group(rf_context *ctx, rf_group *group);
+
+int rf_group_rank(const rf_context *ctx); /* 0 alone */
+int rf_group_size(const rf_context *ctx); /* 1 alone */
+
+/* The `bytes` of every rank, in rank order: all [size * bytes]. */
+rf_status rf_group_gather(rf_context *ctx, const void *mine, size_t bytes, void *all);
+/* What rank 0 has, to everybody. */
+rf_status rf_group_share(rf_context *ctx, void *data, size_t bytes);
+/* Sums over ranks, in place, the same bits on every rank. */
+rf_status rf_group_sum(rf_context *ctx, double *values, int64_t count);
+/*
+ * The same in the background: `values` belong to the group until rf_group_end_sums, which waits for all that were
+ * begun. rf_group_progress, called now and then in between, moves them on.
+ */
+rf_status rf_group_begin_sum(rf_context *ctx, float *values, int64_t count);
+void rf_group_progress(rf_context *ctx);
+rf_status rf_group_end_sums(rf_context *ctx);
+
+#endif
