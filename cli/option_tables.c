@@ -508,8 +508,9 @@ const cli_group cli_group_general = {
         { .name = "compute",
           .kind = CLI_CHOICE,
           .argument = "auto|int8|float",
-          .help =
-              "engine of the simulation; this version has the float engine alone and refuses int8",
+          .help = "engine of the simulation: integers where their sums are exact (auto); int8 is "
+                  "auto and "
+                  "says with -v which layers compute in float, and why",
           .fallback = "auto",
           FIELD(compute) },
         { .name = "json",

@@ -142,6 +142,14 @@ static void look_at_terminal(cli_session *s)
     s->colour = s->terminal && !(no_colour && *no_colour);
 }
 
+static rf_compute compute_of(const cli_options *options)
+{
+    if (options->compute && !strcmp(options->compute, "float"))
+        return RF_COMPUTE_FLOAT;
+    return options->compute && !strcmp(options->compute, "int8") ? RF_COMPUTE_INT8
+                                                                 : RF_COMPUTE_AUTO;
+}
+
 int cli_session_open(cli_session *s, const cli_command *command, const cli_options *options)
 {
     *s = (cli_session){ .command = command, .options = options, .start = cli_seconds() };
@@ -149,9 +157,6 @@ int cli_session_open(cli_session *s, const cli_command *command, const cli_optio
     catch_signals();
     if (options->quiet && options->verbose)
         return cli_usage_error(command, "--quiet and --verbose exclude each other");
-    if (options->compute && strcmp(options->compute, "int8") == 0)
-        return cli_usage_error(command,
-                               "--compute int8: this version computes in float; use auto or float");
     if (options->log && cli_is_input(s, options->log))
         return cli_error(s, CLI_EXIT_FAILED,
                          "--log '%s' is an input itself, which is never modified", options->log);
@@ -159,7 +164,8 @@ int cli_session_open(cli_session *s, const cli_command *command, const cli_optio
         return cli_usage_error(command, "--log and --output are both '%s'", options->log);
     if (options->log && !(s->log = fopen(options->log, "ae")))
         return cli_error(s, CLI_EXIT_FAILED, "--log '%s': %s", options->log, strerror(errno));
-    const rf_context_options context = { .threads = (int)options->threads,
+    const rf_context_options context = { .compute = compute_of(options),
+                                         .threads = (int)options->threads,
                                          .seed = (uint64_t)options->seed,
                                          .log = on_log,
                                          .log_user = s,

@@ -95,6 +95,13 @@ typedef void (*rf_progress_fn)(void *user, const rf_progress *progress);
 
 typedef struct rf_context rf_context;
 
+/** How a simulation computes. Both engines make the same numbers but for float32 rounding before each quantizer. */
+typedef enum rf_compute {
+    RF_COMPUTE_AUTO, /* layers with codes on both sides add integers wherever that is exact on this CPU */
+    RF_COMPUTE_FLOAT, /* everything in float32: the reference */
+    RF_COMPUTE_INT8 /* as AUTO, and the log (info) names each layer that computes in float32, and why */
+} rf_compute;
+
 typedef struct rf_context_options {
     int threads;   /* >= 1; 0: all processors */
     uint64_t seed; /* of everything random: shuffling, augmentation, initial weights */
@@ -107,6 +114,7 @@ typedef struct rf_context_options {
     void *(*alloc)(void *user, size_t bytes);
     void (*free)(void *user, void *memory);
     void *alloc_user;
+    rf_compute compute; /* default RF_COMPUTE_AUTO */
 } rf_context_options;
 #define RF_CONTEXT_OPTIONS_INIT                                                                    \
     {                                                                                              \
@@ -285,8 +293,6 @@ RF_API bool rf_dataset_has_labels(const rf_dataset *dataset);
 RF_API int64_t rf_dataset_classes(const rf_dataset *dataset);
 
 /* --------------------------------------------------------------- 4  running and evaluating --- */
-
-typedef enum rf_compute { RF_COMPUTE_AUTO, RF_COMPUTE_FLOAT, RF_COMPUTE_INT8 } rf_compute;
 
 /**
  * Run samples through a graph (plain, or rf_sim_graph).

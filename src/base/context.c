@@ -100,6 +100,11 @@ int rf_context_threads(const rf_context *ctx)
     return ctx->threads;
 }
 
+rf_compute rf_context_compute(const rf_context *ctx)
+{
+    return ctx->options.compute;
+}
+
 uint64_t rf_context_seed(const rf_context *ctx)
 {
     return ctx->options.seed;

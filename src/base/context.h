@@ -30,6 +30,7 @@ bool rf_interrupted(const rf_context *ctx);
 rf_status rf_check_interrupt(rf_context *ctx);
 void rf_clear_interrupt(rf_context *ctx);
 void rf_set_message(rf_context *ctx, const char *format, va_list args) RF_PRINTF(2, 0);
+rf_compute rf_context_compute(const rf_context *ctx); /* what plans do that leave it open */
 /* Number of threads for the next parallel region of the calling thread (OpenMP). Call it on entry of a step that computes. */
 void rf_use_threads(const rf_context *ctx);
 

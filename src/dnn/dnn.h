@@ -45,9 +45,9 @@ rf_status rf_dnn_gemm(rf_context *ctx, bool transpose_a, bool transpose_b, int64
                       int64_t k, float alpha, const float *a, int64_t lda, const float *b,
                       int64_t ldb, float beta, float *c, int64_t ldc);
 
-/* c[m, n] = (a - zero_point) op(b) on codes; a [m, k] u8, op(b) [k, n] s8, row-major. */
+/* c[m, n] = a op(b) + start[n] on codes; a [m, k] u8, op(b) [k, n] s8, row-major. */
 rf_status rf_dnn_gemm_int8(rf_context *ctx, bool transpose_b, int64_t m, int64_t n, int64_t k,
-                           const uint8_t *a, int32_t zero_point, const int8_t *b, int32_t *c);
+                           const uint8_t *a, const int8_t *b, const int32_t *start, int32_t *c);
 
 /*
  * Whether sums of `terms` products of codes up to `src_most` with weights down to -`weight_most` come out exact on this

@@ -44,17 +44,15 @@ const char *rf_dnn_isa_name(void)
     return "baseline";
 }
 
-/* oneDNN names row-major operands as BLAS would; a's zero point is subtracted, b has none. */
 rf_status rf_dnn_gemm_int8(rf_context *ctx, bool transpose_b, int64_t m, int64_t n, int64_t k,
-                           const uint8_t *a, int32_t zero_point, const int8_t *b, int32_t *c)
+                           const uint8_t *a, const int8_t *b, const int32_t *start, int32_t *c)
 {
-    const int32_t no_offset = 0;
     if (m < 1 || n < 1)
         return RF_OK;
     rf_use_threads(ctx);
     const dnnl_status_t status =
-        dnnl_gemm_u8s8s32('N', transpose_b ? 'T' : 'N', 'F', m, n, k, 1.0f, a, k,
-                          (uint8_t)zero_point, b, transpose_b ? k : n, 0, 0.0f, c, n, &no_offset);
+        dnnl_gemm_u8s8s32('N', transpose_b ? 'T' : 'N', 'R', m, n, k, 1.0f, a, k, 0, b,
+                          transpose_b ? k : n, 0, 0.0f, c, n, start);
     if (status == dnnl_out_of_memory)
         return rf_fail(ctx, RF_ENOMEM, "out of memory in a matrix product of %lld x %lld x %lld",
                        (long long)m, (long long)n, (long long)k);

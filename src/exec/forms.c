@@ -40,6 +40,12 @@ rf_status rf_plan_real_form(rf_plan *plan, int slot, int *out)
     return RF_OK;
 }
 
+void rf_plan_mark_codes(rf_plan *plan, int slot, int maker)
+{
+    plan->slots.items[slot].has_codes = true;
+    plan->slots.items[slot].maker = maker;
+}
+
 static rf_status layout_form(rf_plan *plan, int slot, rf_layout layout, int *out)
 {
     rf_slot *s = &plan->slots.items[slot];
@@ -56,6 +62,8 @@ static rf_status layout_form(rf_plan *plan, int slot, rf_layout layout, int *out
     RF_TRY(convert(plan, "Layout", slot, &view, out));
     s = &plan->slots.items[slot];
     *(layout == RF_LAYOUT_PLAIN ? &s->plain : &s->channels_last) = *out;
+    if (s->has_codes)
+        rf_plan_mark_codes(plan, *out, s->maker);
     return RF_OK;
 }
 
@@ -65,11 +73,21 @@ rf_status rf_plan_plain_form(rf_plan *plan, int slot, int *out)
     return plan->slots.items[*out].known ? RF_OK : layout_form(plan, *out, RF_LAYOUT_PLAIN, out);
 }
 
-rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
+static bool reads_integers(const rf_op *op, bool integers, int i, rf_dtype dtype)
+{
+    if (integers && i <= 1)
+        return true;
+    if (i > 0)
+        return false;
+    return dtype == RF_DTYPE_I32 ? op->takes_sums
+                                 : dtype == RF_DTYPE_U8 && (op->takes_codes || op->moves_codes);
+}
+
+rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, bool integers, int i, int *slot)
 {
     if (*slot == RF_NO_SLOT)
         return RF_OK;
-    const bool takes_codes = op->takes_codes && i == 0;
+    const bool takes_codes = reads_integers(op, integers, i, plan->slots.items[*slot].view.dtype);
     const rf_layout_policy policy = op->layout;
     const bool parameter = i < 5 && op->roles[i] != RF_ROLE_NONE;
     const bool any = policy == RF_LAYOUT_ANY;
@@ -78,7 +96,8 @@ rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot)
                                  : RF_LAYOUT_PLAIN;
     const rf_slot *s = &plan->slots.items[*slot];
     const bool convert_layout = !any && !s->known && !rf_view_is(&s->view, layout);
-    if (s->has_codes && (!takes_codes || convert_layout))
+    const bool moves = s->view.dtype == RF_DTYPE_U8; /* to another layout, as it is */
+    if (s->has_codes && (!takes_codes || (convert_layout && !moves)))
         RF_TRY(rf_plan_real_form(plan, *slot, slot));
     return convert_layout ? layout_form(plan, *slot, layout, slot) : RF_OK;
 }

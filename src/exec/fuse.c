@@ -81,11 +81,12 @@ static rf_status find_range(rf_plan *plan, const rf_node *quantizer, int *in)
 static rf_status add_output(rf_plan *plan, const chain *c, rf_planned *step)
 {
     const rf_shape shape = rf_view_shape(&plan->slots.items[step->in[0]].view);
-    const bool codes = c->quantizer && rf_plan_keeps_codes(c->quantizer);
+    const bool codes = c->quantizer && rf_plan_keeps_codes(plan, c->quantizer);
     rf_view view;
     rf_view_init(&view, codes ? RF_DTYPE_U8 : RF_DTYPE_F32, &shape, RF_LAYOUT_CHANNELS_LAST);
     RF_TRY(rf_plan_add_slot(plan, c->last->outputs[0], &view, &step->out[0]));
-    plan->slots.items[step->out[0]].has_codes = codes;
+    if (codes)
+        rf_plan_mark_codes(plan, step->out[0], (int)plan->steps.count);
     if (c->activation)
         RF_TRY(RF_VEC_PUSH(plan->ctx, &plan->fused, c->activation));
     return c->quantizer ? RF_VEC_PUSH(plan->ctx, &plan->fused, c->quantizer) : RF_OK;
@@ -104,7 +105,7 @@ rf_status rf_plan_fuse(rf_plan *plan, const rf_node *n, const int *in, bool *fus
     if (c.quantizer)
         RF_TRY(find_range(plan, c.quantizer, slots));
     for (int i = 0; i < BN_INPUTS; i++)
-        RF_TRY(rf_plan_fit_input(plan, op, i, &slots[i]));
+        RF_TRY(rf_plan_fit_input(plan, op, /*integers=*/false, i, &slots[i]));
     const int count = c.quantizer ? WITH_RANGE : BN_INPUTS;
     RF_TRY(rf_plan_new_step(plan, n, op, count, &step));
     memcpy(step.in, slots, (size_t)count * sizeof *slots);
@@ -112,4 +113,11 @@ rf_status rf_plan_fuse(rf_plan *plan, const rf_node *n, const int *in, bool *fus
     step.s.quantizer = c.quantizer;
     RF_TRY(add_output(plan, &c, &step));
     return rf_plan_push_step(plan, &step);
+}
+
+bool rf_plan_fuses_sum(const rf_plan *plan, const rf_node *n)
+{
+    (void)plan;
+    (void)n;
+    return false;
 }

@@ -48,7 +48,7 @@ static void bind_slots(rf_plan *plan)
             s->view.data = buffer_at(plan, s->buffer);
         s->diff.data = s->own_diff ? s->own_diff : buffer_at(plan, s->diff_buffer);
         if (s->has_codes)
-            s->view.codes = &plan->steps.items[s->producer].s.codes;
+            s->view.codes = &plan->steps.items[s->maker].s.codes;
     }
 }
 
@@ -103,6 +103,7 @@ static rf_status build(rf_plan *plan)
 {
     RF_TRY(mark_trainable(plan->graph));
     RF_TRY(rf_plan_lower(plan));
+    rf_plan_tell_float_layers(plan);
     RF_TRY(rf_plan_lifetimes(plan));
     return bind_memory(plan);
 }
@@ -112,16 +113,14 @@ rf_status rf_plan_new(rf_graph *g, const rf_plan_options *options, rf_plan **out
     rf_context *ctx = g->ctx;
     if (options->batch < 1)
         return rf_fail(ctx, RF_EARG, "batch %lld, expected at least 1", (long long)options->batch);
-    if (options->compute == RF_COMPUTE_INT8)
-        return rf_fail(
-            ctx, RF_EUNSUPPORTED,
-            "the integer engine is not part of this version; use --compute float or auto");
     rf_plan *plan = rf_calloc(ctx, 1, sizeof *plan);
     if (!plan)
         return RF_ENOMEM;
     plan->ctx = ctx;
     plan->graph = g;
     plan->options = *options;
+    if (plan->options.compute == RF_COMPUTE_AUTO)
+        plan->options.compute = rf_context_compute(ctx);
     rf_arena_init(&plan->arena, ctx);
     rf_map_init(&plan->slot_of, ctx);
     rf_use_threads(ctx);

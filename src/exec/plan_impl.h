@@ -28,6 +28,7 @@ typedef struct rf_slot {
     int last_use; /* last step that reads it; -1 */
     bool is_input, is_output, has_codes;
     bool late; /* its shape is known, and its tensor made (in `folded`), at each call */
+    int maker; /* step that says what the codes mean; it may be further up than the producer */
     bool wants_diff;
     int storage; /* slot whose buffer this one shares (in place); itself mostly */
     int plain, channels_last, real; /* slots of the same tensor in another form, or RF_NO_SLOT */
@@ -44,6 +45,7 @@ typedef struct rf_planned {
     bool bypass;   /* quantizer that passes through: only observed */
     bool needed;
     bool has_backward;
+    const char *why_float; /* a layer that could compute with codes but does not; else NULL */
     int *
         diff_temp; /* [in_count] buffer for a gradient that must be added to another, or RF_NO_SLOT */
     int saved_buffer;
@@ -79,18 +81,33 @@ rf_status rf_plan_find_inputs(rf_plan *plan, const rf_node *n, int *in);
 /* *late_out (may be NULL): it failed because a shape depends on the data. */
 rf_status rf_plan_infer(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
                         rf_spec *out, bool *late_out);
-/* Bring input i into the form that the operator reads: real numbers, and its layout. */
-rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, int i, int *slot);
+/* Bring input i into the form that the operator reads: real numbers or codes, and its layout. */
+rf_status rf_plan_fit_input(rf_plan *plan, const rf_op *op, bool integers, int i, int *slot);
+/* The slot holds integers, whose meaning step `maker` knows. */
+void rf_plan_mark_codes(rf_plan *plan, int slot, int maker);
 rf_status rf_plan_new_step(rf_plan *plan, const rf_node *n, const rf_op *op, int in_count,
                            rf_planned *out);
 /* Give the step its views, prepare it, and append it. */
 rf_status rf_plan_push_step(rf_plan *plan, rf_planned *step);
 /* A quantizer that does nothing in this plan. */
 bool rf_plan_passes_through(const rf_plan *plan, const rf_node *n);
-/* Whether the output is kept as integer codes: a per-tensor activation of at most 8 bits that some layer reads so. */
-bool rf_plan_keeps_codes(const rf_node *n);
+/* --- the integer engine's choices (integers.c) --- */
+/* Whether the output is kept as integer codes: a per-tensor activation of at most 8 bits that somebody reads so. */
+bool rf_plan_keeps_codes(const rf_plan *plan, const rf_node *n);
+bool rf_plan_value_reads_codes(const rf_plan *plan, const rf_value *v);
+/* Whether a layer computes with codes; else why not, or NULL where that is no question. */
+void rf_plan_choose_integers(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
+                             bool *chosen_out, const char **reason_out);
+/* What an output of `dtype` is kept as, and the step that knows its codes; -1: it has none. */
+rf_dtype rf_plan_output_dtype(const rf_plan *plan, const rf_planned *step, bool integers,
+                              rf_dtype dtype, int *maker_out);
+/* With --compute int8: say which layers compute in real numbers, and why. */
+void rf_plan_tell_float_layers(const rf_plan *plan);
+
 /* Where a BatchNormalization has an activation or a quantizer behind it, make one step of them (fuse.c). */
 rf_status rf_plan_fuse(rf_plan *plan, const rf_node *n, const int *in, bool *fused_out);
+/* Whether an Add becomes one step with the activation and the quantizer behind it, which reads codes. */
+bool rf_plan_fuses_sum(const rf_plan *plan, const rf_node *n);
 bool rf_plan_is_fused(const rf_plan *plan, const rf_node *n); /* done by an earlier node's step */
 
 /* Give the step's views what their slots say. */

@@ -19,6 +19,11 @@ static int64_t block_length(int64_t period, int64_t i, int64_t count)
     return count - i < most ? count - i : most;
 }
 
+static inline rf_bn_src from(rf_bn_src x, int64_t at)
+{
+    return (rf_bn_src){ x.real ? x.real + at : NULL, x.sums ? x.sums + at : NULL };
+}
+
 /* --------------------------------------------------------------------------------- two sums --- */
 
 /*
@@ -26,7 +31,8 @@ static int64_t block_length(int64_t period, int64_t i, int64_t count)
  * that the variance of values far from 0 keeps its digits in one pass.
  */
 typedef struct pair_sums {
-    const float *x, *g; /* g NULL: sums of d and d * d; else of g and g * d, where d = x - shift */
+    rf_bn_src x;
+    const float *g; /* g NULL: sums of d and d * d; else of g and g * d, where d = x - shift */
     int64_t rows, c, period;
     double *shift; /* [period] */
     double *parts; /* [RF_ROW_PARTS][2][period] */
@@ -42,28 +48,42 @@ size_t rf_bn_scratch(int64_t c)
     return (size_t)scratch_period(c) * (1 + 2 * RF_ROW_PARTS) * sizeof(double);
 }
 
-RF_MULTIARCH static void add_moments(const float *restrict x, int64_t count, int64_t period,
+RF_MULTIARCH static void add_moments(const rf_bn_src *x, int64_t count, int64_t period,
                                      const double *restrict shift, double *restrict sum,
                                      double *restrict square)
 {
     for (int64_t i = 0; i < count; i += period) {
         const int64_t n = count - i < period ? count - i : period;
-        for (int64_t j = 0; j < n; j++) {
-            const double d = (double)x[i + j] - shift[j];
+        const float *restrict real = x->real ? x->real + i : NULL;
+        const int32_t *restrict sums = x->sums ? x->sums + i : NULL;
+        for (int64_t j = 0; j < n && real; j++) {
+            const double d = (double)real[j] - shift[j];
+            sum[j] += d;
+            square[j] += d * d;
+        }
+        for (int64_t j = 0; j < n && sums; j++) {
+            const double d = (double)sums[j] - shift[j];
             sum[j] += d;
             square[j] += d * d;
         }
     }
 }
 
-RF_MULTIARCH static void add_products(const float *restrict x, const float *restrict g,
-                                      int64_t count, int64_t period, const double *restrict shift,
+RF_MULTIARCH static void add_products(const rf_bn_src *x, const float *restrict g, int64_t count,
+                                      int64_t period, const double *restrict shift,
                                       double *restrict sum, double *restrict product)
 {
     for (int64_t i = 0; i < count; i += period) {
         const int64_t n = count - i < period ? count - i : period;
-        for (int64_t j = 0; j < n; j++) {
-            const double d = (double)x[i + j] - shift[j], v = (double)g[i + j];
+        const float *restrict real = x->real ? x->real + i : NULL;
+        const int32_t *restrict sums = x->sums ? x->sums + i : NULL;
+        for (int64_t j = 0; j < n && real; j++) {
+            const double d = (double)real[j] - shift[j], v = (double)g[i + j];
+            sum[j] += v;
+            product[j] += v * d;
+        }
+        for (int64_t j = 0; j < n && sums; j++) {
+            const double d = (double)sums[j] - shift[j], v = (double)g[i + j];
             sum[j] += v;
             product[j] += v * d;
         }
@@ -76,11 +96,12 @@ static void sum_part(const pair_sums *s, int i)
     rf_row_part(s->rows, i, &begin, &end);
     double *first = s->parts + 2 * i * s->period, *second = first + s->period;
     const int64_t at = begin * s->c, count = (end - begin) * s->c;
+    const rf_bn_src x = from(s->x, at);
     memset(first, 0, 2 * (size_t)s->period * sizeof *first);
     if (s->g)
-        add_products(s->x + at, s->g + at, count, s->period, s->shift, first, second);
+        add_products(&x, s->g + at, count, s->period, s->shift, first, second);
     else
-        add_moments(s->x + at, count, s->period, s->shift, first, second);
+        add_moments(&x, count, s->period, s->shift, first, second);
 }
 
 /* One sum of a channel: over the parts, and over the rows of each period. `which` is 0 or 1. */
@@ -100,8 +121,7 @@ static void run_sums(const pair_sums *s)
         sum_part(s, i);
 }
 
-static pair_sums prepare_sums(const float *x, const float *g, int64_t rows, int64_t c,
-                              void *scratch)
+static pair_sums prepare_sums(rf_bn_src x, const float *g, int64_t rows, int64_t c, void *scratch)
 {
     const int64_t period = rf_period(c);
     double *shift = scratch;
@@ -114,12 +134,12 @@ static pair_sums prepare_sums(const float *x, const float *g, int64_t rows, int6
                         .parts = shift + period };
 }
 
-void rf_bn_statistics(const float *x, int64_t rows, int64_t c, double *mean, double *var,
+void rf_bn_statistics(rf_bn_src x, int64_t rows, int64_t c, double *mean, double *var,
                       void *scratch)
 {
     const pair_sums s = prepare_sums(x, NULL, rows, c, scratch);
     for (int64_t j = 0; j < s.period; j++)
-        s.shift[j] = (double)x[j % c];
+        s.shift[j] = x.real ? (double)x.real[j % c] : (double)x.sums[j % c];
     run_sums(&s);
     for (int64_t j = 0; j < c; j++) {
         const double shifted = gather(&s, 0, j) / (double)rows;
@@ -130,8 +150,8 @@ void rf_bn_statistics(const float *x, int64_t rows, int64_t c, double *mean, dou
     }
 }
 
-void rf_bn_backward_sums(const float *x, const float *g, int64_t rows, int64_t c,
-                         const double *mean, double *sum_g, double *sum_gx, void *scratch)
+void rf_bn_backward_sums(rf_bn_src x, const float *g, int64_t rows, int64_t c, const double *mean,
+                         double *sum_g, double *sum_gx, void *scratch)
 {
     const pair_sums s = prepare_sums(x, g, rows, c, scratch);
     for (int64_t j = 0; j < s.period; j++)
@@ -156,19 +176,25 @@ static const float *repeat(const float *values, int64_t c, int64_t period,
     return buffer;
 }
 
-RF_MULTIARCH static void normalize_part(const float *x, int64_t count, int64_t period,
+RF_MULTIARCH static void normalize_part(const rf_bn_src *x, int64_t count, int64_t period,
                                         const float *restrict scale, const float *restrict shift,
                                         float *y)
 {
     for (int64_t i = 0; i < count; i += period) {
         const int64_t n = count - i < period ? count - i : period;
+        const float *real = x->real ? x->real + i : NULL;
+        const int32_t *sums = x->sums ? x->sums + i : NULL;
+        float *to = y + i;
 #pragma omp simd
-        for (int64_t j = 0; j < n; j++)
-            y[i + j] = x[i + j] * scale[j] + shift[j];
+        for (int64_t j = 0; j < (real ? n : 0); j++)
+            to[j] = real[j] * scale[j] + shift[j];
+#pragma omp simd
+        for (int64_t j = 0; j < (sums ? n : 0); j++)
+            to[j] = (float)sums[j] * scale[j] + shift[j];
     }
 }
 
-void rf_bn_normalize_blocks(const float *x, int64_t rows, int64_t c, const float *scale,
+void rf_bn_normalize_blocks(rf_bn_src x, int64_t rows, int64_t c, const float *scale,
                             const float *shift, float *y, rf_bn_block_fn then, const void *user)
 {
     float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
@@ -182,16 +208,17 @@ void rf_bn_normalize_blocks(const float *x, int64_t rows, int64_t c, const float
         const int64_t count = (end - begin) * c;
         for (int64_t i = 0, n; i < count; i += n) {
             const int64_t j = i % period, at = begin * c + i;
+            const rf_bn_src src = from(x, at);
             float *to = y ? y + at : block;
             n = block_length(period, i, count);
-            normalize_part(x + at, n, period, a + j, b + j, to);
+            normalize_part(&src, n, period, a + j, b + j, to);
             then(user, part, at, n, to);
         }
     }
 }
 
-void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale,
-                     const float *shift, float *y)
+void rf_bn_normalize(rf_bn_src x, int64_t rows, int64_t c, const float *scale, const float *shift,
+                     float *y)
 {
     float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
     const int64_t period = rf_period(c);
@@ -200,26 +227,32 @@ void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale
     for (int i = 0; i < RF_ROW_PARTS; i++) {
         int64_t begin, end;
         rf_row_part(rows, i, &begin, &end);
-        normalize_part(x + begin * c, (end - begin) * c, period, a, b, y + begin * c);
+        const rf_bn_src src = from(x, begin * c);
+        normalize_part(&src, (end - begin) * c, period, a, b, y + begin * c);
     }
 }
 
-RF_MULTIARCH static void backward_part(const float *x, const float *g, int64_t count,
+RF_MULTIARCH static void backward_part(const rf_bn_src *x, const float *g, int64_t count,
                                        int64_t period, const float *restrict scale,
                                        const float *restrict mean, const float *restrict slope,
                                        const float *restrict shift, float *dx)
 {
     for (int64_t i = 0; i < count; i += period) {
         const int64_t n = count - i < period ? count - i : period;
+        const float *real = x->real ? x->real + i : NULL, *v = g + i;
+        const int32_t *sums = x->sums ? x->sums + i : NULL;
+        float *to = dx + i;
 #pragma omp simd
-        for (int64_t j = 0; j < n; j++)
-            dx[i + j] = g[i + j] * scale[j] + (x[i + j] - mean[j]) * slope[j] + shift[j];
+        for (int64_t j = 0; j < (real ? n : 0); j++)
+            to[j] = v[j] * scale[j] + (real[j] - mean[j]) * slope[j] + shift[j];
+#pragma omp simd
+        for (int64_t j = 0; j < (sums ? n : 0); j++)
+            to[j] = v[j] * scale[j] + ((float)sums[j] - mean[j]) * slope[j] + shift[j];
     }
 }
 
-void rf_bn_backward_data(const float *x, const float *g, int64_t rows, int64_t c,
-                         const float *scale, const float *mean, const float *slope,
-                         const float *shift, float *dx)
+void rf_bn_backward_data(rf_bn_src x, const float *g, int64_t rows, int64_t c, const float *scale,
+                         const float *mean, const float *slope, const float *shift, float *dx)
 {
     float scales[RF_PERIOD_MAX], means[RF_PERIOD_MAX], slopes[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
     const int64_t period = rf_period(c);
@@ -230,7 +263,8 @@ void rf_bn_backward_data(const float *x, const float *g, int64_t rows, int64_t c
         int64_t begin, end;
         rf_row_part(rows, i, &begin, &end);
         const int64_t at = begin * c;
-        backward_part(x + at, g + at, (end - begin) * c, period, k, m, p, t, dx + at);
+        const rf_bn_src src = from(x, at);
+        backward_part(&src, g + at, (end - begin) * c, period, k, m, p, t, dx + at);
     }
 }
 
@@ -255,11 +289,12 @@ static void sum_part_by_blocks(const block_sums *b, int part)
     memset(first, 0, 2 * (size_t)s->period * sizeof *first);
     for (int64_t i = 0, n; i < count; i += n) {
         const int64_t j = i % s->period, at = begin * s->c + i;
+        const rf_bn_src x = from(s->x, at);
         float *g = b->g ? b->g + at : own;
         n = block_length(s->period, i, count);
-        normalize_part(s->x + at, n, s->period, b->scale + j, b->shift + j, y);
+        normalize_part(&x, n, s->period, b->scale + j, b->shift + j, y);
         b->gradient(b->user, part, at, n, y, g);
-        add_products(s->x + at, g, n, s->period, s->shift + j, first + j, second + j);
+        add_products(&x, g, n, s->period, s->shift + j, first + j, second + j);
     }
 }
 

@@ -8,16 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is normalized: real numbers, or the integer sums of a layer on codes; the other one is NULL. */
+typedef struct rf_bn_src {
+    const float *real;
+    const int32_t *sums;
+} rf_bn_src;
+
 /* Bytes of scratch that the functions with sums need. */
 size_t rf_bn_scratch(int64_t c);
 
-/* mean[c] and population variance var[c] of x; rows >= 1. */
-void rf_bn_statistics(const float *x, int64_t rows, int64_t c, double *mean, double *var,
+/*
+ * mean[c] and population variance var[c] of x; rows >= 1. Of sums they are exact, and depend on no order, as long as
+ * sums of their squares stay below 2^53.
+ */
+void rf_bn_statistics(rf_bn_src x, int64_t rows, int64_t c, double *mean, double *var,
                       void *scratch);
 
-/* y = x * scale[c] + shift[c]; y may be x. */
-void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale,
-                     const float *shift, float *y);
+/* y = x * scale[c] + shift[c]; y may be x.real. */
+void rf_bn_normalize(rf_bn_src x, int64_t rows, int64_t c, const float *scale, const float *shift,
+                     float *y);
 
 /*
  * What comes behind normalization, done to blocks that are still in the cache: y[count] are elements [at, at + count) of
@@ -26,12 +35,12 @@ void rf_bn_normalize(const float *x, int64_t rows, int64_t c, const float *scale
 typedef void (*rf_bn_block_fn)(const void *user, int part, int64_t at, int64_t count, float *y);
 
 /* As rf_bn_normalize, then `then` for each block. y NULL: the blocks are kept nowhere else. */
-void rf_bn_normalize_blocks(const float *x, int64_t rows, int64_t c, const float *scale,
+void rf_bn_normalize_blocks(rf_bn_src x, int64_t rows, int64_t c, const float *scale,
                             const float *shift, float *y, rf_bn_block_fn then, const void *user);
 
 /* sum_g[c] = sum of g;  sum_gx[c] = sum of g * (x - mean[c]). */
-void rf_bn_backward_sums(const float *x, const float *g, int64_t rows, int64_t c,
-                         const double *mean, double *sum_g, double *sum_gx, void *scratch);
+void rf_bn_backward_sums(rf_bn_src x, const float *g, int64_t rows, int64_t c, const double *mean,
+                         double *sum_g, double *sum_gx, void *scratch);
 
 /* Writes to g[count] the gradient with respect to the normalized elements; otherwise as rf_bn_block_fn. */
 typedef void (*rf_bn_gradient_fn)(const void *user, int part, int64_t at, int64_t count, float *y,
@@ -39,7 +48,7 @@ typedef void (*rf_bn_gradient_fn)(const void *user, int part, int64_t at, int64_
 
 /* Batch normalization's operands where the normalized array was not kept. */
 typedef struct rf_bn_blocks {
-    const float *x;
+    rf_bn_src x;
     int64_t rows, c;
     const float *scale, *shift; /* y = x * scale[c] + shift[c] */
     const double *mean;
@@ -53,8 +62,7 @@ void rf_bn_backward_sums_blocks(const rf_bn_blocks *b, rf_bn_gradient_fn gradien
                                 float *g, double *sum_g, double *sum_gx, void *scratch);
 
 /* dx = g * scale[c] + (x - mean[c]) * slope[c] + shift[c]; dx may be g. */
-void rf_bn_backward_data(const float *x, const float *g, int64_t rows, int64_t c,
-                         const float *scale, const float *mean, const float *slope,
-                         const float *shift, float *dx);
+void rf_bn_backward_data(rf_bn_src x, const float *g, int64_t rows, int64_t c, const float *scale,
+                         const float *mean, const float *slope, const float *shift, float *dx);
 
 #endif

@@ -40,7 +40,7 @@ static rf_status infer(rf_inference *io)
 rf_status rf_bn_prepare(rf_step *s, size_t bytes)
 {
     const int64_t c = s->in[0].dims[1];
-    const size_t doubles = 4 * (size_t)c * sizeof(double), floats = 4 * (size_t)c * sizeof(float);
+    const size_t doubles = 5 * (size_t)c * sizeof(double), floats = 4 * (size_t)c * sizeof(float);
     const size_t own = (bytes + RF_ALIGN - 1) / RF_ALIGN * RF_ALIGN;
     rf_bn_state *state;
     void *memory;
@@ -52,7 +52,8 @@ rf_status rf_bn_prepare(rf_step *s, size_t bytes)
     state->momentum = (double)rf_attr_float(s->node, "momentum", 0.9f);
     state->mean = (double *)(void *)((char *)memory + own);
     state->var = state->mean + c;
-    state->sum_g = state->var + c;
+    state->middle = state->var + c;
+    state->sum_g = state->middle + c;
     state->sum_gx = state->sum_g + c;
     state->scale = (float *)(state->sum_gx + c);
     state->shift = state->scale + c;
@@ -65,6 +66,26 @@ rf_status rf_bn_prepare(rf_step *s, size_t bytes)
 static rf_status prepare(rf_step *s)
 {
     return rf_bn_prepare(s, sizeof(rf_bn_state));
+}
+
+rf_bn_src rf_bn_input(const rf_step *s)
+{
+    const rf_view *x = &s->in[0];
+    return x->dtype == RF_DTYPE_I32 ? (rf_bn_src){ .sums = x->data }
+                                    : (rf_bn_src){ .real = rf_view_f32(x) };
+}
+
+/* What is read stands for real numbers: real = unit * read + start. */
+static double unit(const rf_step *s, int64_t c)
+{
+    const rf_codes *codes = s->in[0].codes;
+    return codes ? (double)codes->scales[c] : 1.0;
+}
+
+static double start(const rf_step *s, int64_t c)
+{
+    const rf_codes *codes = s->in[0].codes;
+    return codes && codes->shifts ? (double)codes->shifts[c] : 0.0;
 }
 
 /* ---------------------------------------------------------------------------------- forward --- */
@@ -92,7 +113,11 @@ static rf_status take_batch(rf_step *s, rf_bn_state *b)
             "batch statistics need more than one value per channel, this batch has %lld; use a "
             "larger batch",
             (long long)b->rows);
-    rf_bn_statistics(rf_view_f32(&s->in[0]), b->rows, b->channels, b->mean, b->var, s->scratch);
+    rf_bn_statistics(rf_bn_input(s), b->rows, b->channels, b->middle, b->var, s->scratch);
+    for (int64_t c = 0; c < b->channels; c++) {
+        b->mean[c] = unit(s, c) * b->middle[c] + start(s, c);
+        b->var[c] *= unit(s, c) * unit(s, c);
+    }
     if (s->mode == RF_MODE_TRAIN)
         update_running(s, b);
     return RF_OK;
@@ -103,6 +128,7 @@ static void take_running(const rf_step *s, rf_bn_state *b)
     for (int64_t c = 0; c < b->channels; c++) {
         b->mean[c] = (double)rf_view_f32(&s->in[3])[c];
         b->var[c] = (double)rf_view_f32(&s->in[4])[c];
+        b->middle[c] = s->in[0].codes ? 0.0 : b->mean[c];
     }
 }
 
@@ -121,8 +147,8 @@ rf_status rf_bn_normalizer(rf_step *s)
         take_running(s, b);
     for (int64_t c = 0; c < b->channels; c++) {
         const double scale = (double)gamma[c] * inverse_deviation(b, c);
-        b->scale[c] = (float)scale;
-        b->shift[c] = (float)((double)beta[c] - b->mean[c] * scale);
+        b->scale[c] = (float)(unit(s, c) * scale);
+        b->shift[c] = (float)((double)beta[c] + (start(s, c) - b->mean[c]) * scale);
     }
     return RF_OK;
 }
@@ -131,12 +157,25 @@ static rf_status forward(rf_step *s)
 {
     const rf_bn_state *b = s->state;
     RF_TRY(rf_bn_normalizer(s));
-    rf_bn_normalize(rf_view_f32(&s->in[0]), b->rows, b->channels, b->scale, b->shift,
+    rf_bn_normalize(rf_bn_input(s), b->rows, b->channels, b->scale, b->shift,
                     rf_view_f32(&s->out[0]));
     return RF_OK;
 }
 
 /* --------------------------------------------------------------------------------- backward --- */
+
+/* What is read at `middle` stands so far from the mean: 0 for a batch's own statistics and for real numbers. */
+static double from_mean(const rf_step *s, const rf_bn_state *b, int64_t c)
+{
+    return s->in[0].codes ? unit(s, c) * b->middle[c] + start(s, c) - b->mean[c] : 0.0;
+}
+
+/* sum_gx counts from `middle`, in units of what is read: from the mean, in real numbers. */
+static void center_sums(const rf_step *s, rf_bn_state *b)
+{
+    for (int64_t c = 0; c < b->channels && s->in[0].codes; c++)
+        b->sum_gx[c] = unit(s, c) * b->sum_gx[c] + from_mean(s, b, c) * b->sum_g[c];
+}
 
 /*
  * With d = x - mean and r = 1 / sqrt(var + epsilon):
@@ -162,8 +201,9 @@ static void fill_coefficients(const rf_step *s, rf_bn_state *b)
     for (int64_t c = 0; c < b->channels; c++) {
         const double r = inverse_deviation(b, c), scale = (double)gamma[c] * r;
         b->scale[c] = (float)scale;
-        b->slope[c] = (float)(-scale * r * r * b->sum_gx[c] / n);
-        b->center[c] = (float)b->mean[c];
+        const double slope = -scale * r * r * b->sum_gx[c] / n;
+        b->slope[c] = (float)(slope * unit(s, c));
+        b->center[c] = (float)b->middle[c];
         b->shift[c] = rf_bn_uses_batch(s) ? (float)(-scale * b->sum_g[c] / n) : 0.0f;
     }
 }
@@ -171,25 +211,26 @@ static void fill_coefficients(const rf_step *s, rf_bn_state *b)
 void rf_bn_conclude_backward(rf_step *s, const float *g)
 {
     rf_bn_state *b = s->state;
-    const float *x = rf_view_f32(&s->in[0]);
     float *diff_x = rf_view_f32(&s->diff_in[0]);
+    center_sums(s, b);
     give_params(s, b);
     if (!diff_x)
         return;
     fill_coefficients(s, b);
     if (rf_bn_uses_batch(s))
-        rf_bn_backward_data(x, g, b->rows, b->channels, b->scale, b->center, b->slope, b->shift,
-                            diff_x);
+        rf_bn_backward_data(rf_bn_input(s), g, b->rows, b->channels, b->scale, b->center, b->slope,
+                            b->shift, diff_x);
     else
-        rf_bn_normalize(g, b->rows, b->channels, b->scale, b->shift, diff_x);
+        rf_bn_normalize((rf_bn_src){ .real = g }, b->rows, b->channels, b->scale, b->shift, diff_x);
 }
 
 static rf_status backward(rf_step *s)
 {
     rf_bn_state *b = s->state;
-    const float *x = rf_view_f32(&s->in[0]), *g = rf_view_f32(&s->diff_out[0]);
+    const float *g = rf_view_f32(&s->diff_out[0]);
     if (rf_bn_uses_batch(s) || s->diff_in[1].data || s->diff_in[2].data)
-        rf_bn_backward_sums(x, g, b->rows, b->channels, b->mean, b->sum_g, b->sum_gx, s->scratch);
+        rf_bn_backward_sums(rf_bn_input(s), g, b->rows, b->channels, b->middle, b->sum_g, b->sum_gx,
+                            s->scratch);
     rf_bn_conclude_backward(s, g);
     return RF_OK;
 }
@@ -215,6 +256,7 @@ const rf_op rf_op_batch_normalization = {
     .layout = RF_LAYOUT_NEED_CHANNELS_LAST,
     .roles = { RF_ROLE_NONE, RF_ROLE_BN_SCALE, RF_ROLE_BN_BIAS, RF_ROLE_BN_MEAN, RF_ROLE_BN_VAR },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .takes_sums = true,
     .in_place = true, /* where no backward follows */
     .infer = infer,
     .prepare = prepare,

@@ -105,8 +105,8 @@ static rf_status forward(rf_step *s)
     RF_TRY(rf_bn_normalizer(s));
     if (b->quantizes)
         update_grid(s, b);
-    rf_bn_normalize_blocks(rf_view_f32(&s->in[0]), b->bn.rows, b->bn.channels, b->bn.scale,
-                           b->bn.shift, b->real, forward_block, b);
+    rf_bn_normalize_blocks(rf_bn_input(s), b->bn.rows, b->bn.channels, b->bn.scale, b->bn.shift,
+                           b->real, forward_block, b);
     return RF_OK;
 }
 
@@ -148,12 +148,12 @@ static rf_status backward(rf_step *s)
 {
     bn_activation *b = s->state;
     float *g = rf_view_f32(&s->diff_in[0]);
-    const rf_bn_blocks blocks = { .x = rf_view_f32(&s->in[0]),
+    const rf_bn_blocks blocks = { .x = rf_bn_input(s),
                                   .rows = b->bn.rows,
                                   .c = b->bn.channels,
                                   .scale = b->bn.scale,
                                   .shift = b->bn.shift,
-                                  .mean = b->bn.mean };
+                                  .mean = b->bn.middle };
     b->diff_out = rf_view_f32(&s->diff_out[0]);
     for (int i = 0; i < RF_ROW_PARTS; i++)
         b->sums[i] = (rf_range_sums){ 0.0, 0.0 };
@@ -178,6 +178,7 @@ const rf_op rf_op_bn_activation = {
     .layout = RF_LAYOUT_NEED_CHANNELS_LAST,
     .roles = { RF_ROLE_NONE, RF_ROLE_BN_SCALE, RF_ROLE_BN_BIAS, RF_ROLE_BN_MEAN, RF_ROLE_BN_VAR },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .takes_sums = true,
     .in_place = true, /* where no backward follows */
     .infer = infer,
     .prepare = prepare,

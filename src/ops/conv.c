@@ -28,6 +28,12 @@ static rf_status infer(rf_inference *io)
     return rf_conv_infer(io, describe);
 }
 
+static bool int8(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf_shape *w,
+                 rf_int8_layer *out)
+{
+    return rf_conv_int8(ctx, n, x, w, describe, out);
+}
+
 static rf_status prepare(rf_step *s)
 {
     return rf_conv_prepare(s, describe);
@@ -53,6 +59,7 @@ const rf_op rf_op_conv = {
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
     .takes_codes = true,
     .infer = infer,
+    .int8 = int8,
     .prepare = prepare,
     .forward = rf_conv_forward,
     .backward = rf_conv_backward,

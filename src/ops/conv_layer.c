@@ -8,7 +8,10 @@
 
 typedef struct conv_state {
     rf_dnn_conv *conv;
-    size_t real_at; /* in scratch: input 0 as real numbers, where it comes as codes */
+    int64_t oc;
+    bool integers;          /* u8 codes and s8 weights in, int32 sums out */
+    size_t real_at;         /* in scratch: input 0 as real numbers, where it comes as codes */
+    float *scales, *shifts; /* [oc] of the sums; behind this struct */
 } conv_state;
 
 /* ----------------------------------------------------------------------------------- shapes --- */
@@ -98,21 +101,46 @@ static size_t aligned(size_t bytes)
     return (bytes + RF_ALIGN - 1) / RF_ALIGN * RF_ALIGN;
 }
 
+/* Room for what is needed as real numbers: one of input and weights at a time. */
+static size_t real_bytes(const rf_step *s, const conv_state *state)
+{
+    const size_t input = (size_t)rf_view_count(&s->in[0]) * sizeof(float);
+    const size_t weights = (size_t)rf_view_count(&s->in[1]) * sizeof(float);
+    if (!state->integers)
+        return s->in[0].dtype == RF_DTYPE_U8 ? input : 0;
+    return s->mode != RF_MODE_TRAIN ? 0 : input > weights ? input : weights;
+}
+
+bool rf_conv_int8(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf_shape *w,
+                  rf_conv_describe describe, rf_int8_layer *out)
+{
+    rf_conv_shape conv;
+    if (describe_shapes(ctx, n, x, w, describe, &conv) != RF_OK ||
+        !rf_dnn_conv_has_int8(ctx, &conv))
+        return false;
+    *out = (rf_int8_layer){ .terms = rf_shape_product(w) / conv.oc, .axis = 0 };
+    return true;
+}
+
 rf_status rf_conv_prepare(rf_step *s, rf_conv_describe describe)
 {
     const rf_shape x = rf_view_shape(&s->in[0]), w = rf_view_shape(&s->in[1]);
     rf_conv_shape conv;
     void *memory;
     RF_TRY(describe_shapes(s->ctx, s->node, &x, &w, describe, &conv));
-    RF_TRY(rf_step_new_state(s, sizeof(conv_state), &memory));
+    RF_TRY(rf_step_new_state(s, sizeof(conv_state) + 2 * (size_t)conv.oc * sizeof(float), &memory));
     conv_state *state = memory;
+    state->oc = conv.oc;
+    state->integers = s->in[1].dtype == RF_DTYPE_I8;
+    state->scales = (float *)(state + 1);
+    state->shifts = state->scales + conv.oc;
     const bool bias = rf_node_input(s->node, 2) != NULL;
-    const rf_dnn_conv_options options = { .bias = bias, .backward = s->mode == RF_MODE_TRAIN };
+    const rf_dnn_conv_options options = { .bias = bias,
+                                          .backward = s->mode == RF_MODE_TRAIN,
+                                          .integers = state->integers };
     RF_TRY(rf_dnn_conv_new(s->ctx, &conv, &options, &state->conv));
     state->real_at = aligned(rf_dnn_conv_scratch(state->conv));
-    s->scratch_bytes = state->real_at;
-    if (s->in[0].dtype == RF_DTYPE_U8)
-        s->scratch_bytes += (size_t)rf_view_count(&s->in[0]) * sizeof(float);
+    s->scratch_bytes = state->real_at + real_bytes(s, state);
     return RF_OK;
 }
 
@@ -140,9 +168,41 @@ static const float *real_input(const rf_step *s)
     return real;
 }
 
+/* Weights as real numbers: themselves, or their codes brought back into scratch. */
+static const float *real_weights(const rf_step *s)
+{
+    const conv_state *state = s->state;
+    const rf_view *w = &s->in[1];
+    if (!state->integers)
+        return rf_view_f32(w);
+    float *real = (float *)((char *)s->scratch + state->real_at);
+    const int64_t channels = w->codes->channels;
+    const rf_qarray a = { .outer = 1, .channels = channels, .inner = rf_view_count(w) / channels };
+    rf_dequantize_s8(&a, w->codes->scales, w->data, real);
+    return real;
+}
+
+static rf_status forward_int8(rf_step *s)
+{
+    const conv_state *state = s->state;
+    const rf_codes *x = s->in[0].codes, *w = s->in[1].codes;
+    const float *bias = s->in_count > 2 ? rf_view_f32(&s->in[2]) : NULL;
+    for (int64_t c = 0; c < state->oc; c++) {
+        state->scales[c] = x->scale * w->scales[w->channels == 1 ? 0 : c];
+        state->shifts[c] = bias ? bias[c] : 0.0f;
+    }
+    s->codes = (rf_codes){ .scales = state->scales,
+                           .shifts = bias ? state->shifts : NULL,
+                           .channels = state->oc };
+    return rf_dnn_conv_forward_int8(state->conv, s->in[0].data, -x->offset, s->in[1].data,
+                                    s->out[0].data, s->scratch);
+}
+
 rf_status rf_conv_forward(rf_step *s)
 {
     const conv_state *state = s->state;
+    if (state->integers)
+        return forward_int8(s);
     const float *bias = s->in_count > 2 ? rf_view_f32(&s->in[2]) : NULL;
     return rf_dnn_conv_forward(state->conv, real_input(s), rf_view_f32(&s->in[1]), bias,
                                rf_view_f32(&s->out[0]), s->scratch);
@@ -155,7 +215,7 @@ rf_status rf_conv_backward(rf_step *s)
     float *diff_weights = rf_view_f32(&s->diff_in[1]);
     float *diff_bias = s->in_count > 2 ? rf_view_f32(&s->diff_in[2]) : NULL;
     if (s->diff_in[0].data)
-        RF_TRY(rf_dnn_conv_backward_data(state->conv, diff_out, rf_view_f32(&s->in[1]),
+        RF_TRY(rf_dnn_conv_backward_data(state->conv, diff_out, real_weights(s),
                                          rf_view_f32(&s->diff_in[0]), s->scratch));
     if (diff_weights || diff_bias)
         RF_TRY(rf_dnn_conv_backward_weights(state->conv, real_input(s), diff_out, diff_weights,

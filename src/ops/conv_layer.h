@@ -14,6 +14,9 @@ typedef rf_status (*rf_conv_describe)(rf_context *ctx, const rf_node *n, const r
 
 rf_status rf_conv_infer(rf_inference *io, rf_conv_describe describe);
 rf_status rf_conv_prepare(rf_step *s, rf_conv_describe describe);
+/* As rf_op.int8. */
+bool rf_conv_int8(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf_shape *w,
+                  rf_conv_describe describe, rf_int8_layer *out);
 rf_status rf_conv_forward(rf_step *s);
 rf_status rf_conv_backward(rf_step *s);
 void rf_conv_release(rf_step *s);

@@ -1,5 +1,5 @@
 /*
- * Dequantize (domain refold): 8-bit codes -> real numbers, for operators that do not take codes.
+ * Dequantize (domain refold): codes, or integer sums, -> real numbers, for operators that take neither.
  * Gradients pass.
  */
 #include <assert.h>
@@ -21,9 +21,13 @@ static rf_status forward(rf_step *s)
 {
     const rf_view *src = &s->in[0];
     const rf_qarray all = { .outer = 1, .channels = 1, .inner = rf_view_count(src) };
-    assert(src->codes && rf_view_same_order(src, &s->out[0]));
-    rf_dequantize_u8(&all, &src->codes->scale, &src->codes->offset, src->data,
-                     rf_view_f32(&s->out[0]));
+    const rf_codes *codes = src->codes;
+    assert(codes && rf_view_same_order(src, &s->out[0]));
+    if (src->dtype == RF_DTYPE_I32)
+        rf_dequantize_sums(all.inner / codes->channels, codes->channels, codes->scales,
+                           codes->shifts, src->data, rf_view_f32(&s->out[0]));
+    else
+        rf_dequantize_u8(&all, &codes->scale, &codes->offset, src->data, rf_view_f32(&s->out[0]));
     return RF_OK;
 }
 
@@ -46,6 +50,7 @@ const rf_op rf_op_dequantize = {
     .quant = RF_QUANT_NONE,
     .layout = RF_LAYOUT_ANY,
     .takes_codes = true,
+    .takes_sums = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -4,6 +4,7 @@
  * quant/fakequant.h.
  */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "ops/op_util.h"
@@ -19,7 +20,9 @@ typedef struct fake_quant {
     bool passes; /* disabled, or too wide to quantize */
     bool gated;  /* ends are kept in order at every call */
     float *scale;
-    int32_t *offset; /* both [array.channels]; behind this struct */
+    int32_t *offset;     /* both [array.channels]; behind this struct */
+    float *weight_scale; /* [array.channels] as scale; NaN where a weight is NaN */
+    bool *has_nan;       /* [array.channels] */
 } fake_quant;
 
 bool rf_node_is_fakequant(const rf_node *n)
@@ -115,14 +118,17 @@ rf_qspec rf_fakequant_spec(const rf_node *n, bool *gated_out)
 static rf_status prepare(rf_step *s)
 {
     const rf_qarray array = array_of(&s->in[0], rf_attr_int(s->node, "axis", -1));
-    const size_t grid_bytes = (size_t)array.channels * (sizeof(float) + sizeof(int32_t));
+    const size_t grid_bytes =
+        (size_t)array.channels * (2 * sizeof(float) + sizeof(int32_t) + sizeof(bool));
     void *state;
     RF_TRY(rf_step_new_state(s, sizeof(fake_quant) + grid_bytes, &state));
     fake_quant *q = state;
     *q = (fake_quant){ .array = array, .passes = passes(s->node) };
     q->spec = rf_fakequant_spec(s->node, &q->gated);
     q->scale = (float *)(q + 1);
-    q->offset = (int32_t *)(q->scale + array.channels);
+    q->weight_scale = q->scale + array.channels;
+    q->offset = (int32_t *)(q->weight_scale + array.channels);
+    q->has_nan = (bool *)(q->offset + array.channels);
     return RF_OK;
 }
 
@@ -137,6 +143,26 @@ static void update_grid(const rf_step *s, const fake_quant *q)
     }
 }
 
+/* A NaN has no code. Its channel's scale carries it on, so that every sum it belongs to is NaN, as in real numbers. */
+static rf_status weight_codes(rf_step *s, const fake_quant *q)
+{
+    const int64_t channels = q->array.channels, steps = rf_qspec_steps(&q->spec);
+    for (int64_t c = 0; c < channels; c++)
+        if (q->offset[c] < INT8_MIN || q->offset[c] + steps > INT8_MAX)
+            return rf_step_fail(s, RF_EUNSUPPORTED,
+                                "weight codes from %d on do not fit 8 signed bits; use --compute "
+                                "float",
+                                q->offset[c]);
+    for (int64_t c = 0; c < channels; c++)
+        q->has_nan[c] = false;
+    rf_quantize_s8(&q->spec, &q->array, q->scale, q->offset, rf_view_f32(&s->in[0]), s->out[0].data,
+                   q->has_nan);
+    for (int64_t c = 0; c < channels; c++)
+        q->weight_scale[c] = q->has_nan[c] ? NAN : q->scale[c];
+    s->codes = (rf_codes){ .scales = q->weight_scale, .channels = channels };
+    return RF_OK;
+}
+
 static rf_status forward(rf_step *s)
 {
     const fake_quant *q = s->state;
@@ -145,7 +171,9 @@ static rf_status forward(rf_step *s)
         return RF_OK;
     }
     update_grid(s, q);
-    if (s->out[0].dtype == RF_DTYPE_U8) {
+    if (s->out[0].dtype == RF_DTYPE_I8) {
+        return weight_codes(s, q);
+    } else if (s->out[0].dtype == RF_DTYPE_U8) {
         s->codes = (rf_codes){ .scale = q->scale[0], .offset = q->offset[0] };
         rf_quantize_u8(&q->spec, &q->array, q->scale, q->offset, rf_view_f32(&s->in[0]),
                        s->out[0].data);

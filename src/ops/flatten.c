@@ -24,6 +24,7 @@ const rf_op rf_op_flatten = {
     .weight_axis = -1,
     .quant = RF_QUANT_NONE,
     .layout = RF_LAYOUT_NEED_PLAIN,
+    .moves_codes = true,
     .in_place = true,
     .infer = infer,
     .forward = rf_same_memory_forward,

@@ -11,6 +11,7 @@ const rf_op rf_op_identity = {
     .weight_axis = -1,
     .quant = RF_QUANT_NONE,
     .layout = RF_LAYOUT_ANY,
+    .moves_codes = true,
     .in_place = true,
     .infer = rf_infer_same,
     .forward = rf_same_memory_forward,

@@ -93,6 +93,12 @@ typedef enum rf_role {
 #define RF_NEEDS_EVERY_IN (1u << 15)       /* of operators that take any number */
 #define RF_NEEDS_OUT(i) (1u << (16 + (i))) /* i < 16 */
 
+/* A layer whose sums can be had from codes: what decides whether they are exact. */
+typedef struct rf_int8_layer {
+    int64_t terms; /* of a sum */
+    int axis;      /* of the weights: output channels */
+} rf_int8_layer;
+
 struct rf_op {
     const char *onnx_name;
     const char *domain; /* NULL: ONNX's */
@@ -106,11 +112,19 @@ struct rf_op {
     unsigned
         backward_needs; /* RF_NEEDS_IN(i) | RF_NEEDS_OUT(i): forward tensors that backward reads */
     bool takes_codes;   /* reads in[0] as U8 codes (view.codes) without a Dequantize step */
+    bool takes_sums;    /* reads in[0] as I32 sums */
+    bool moves_codes;   /* in[0] U8 codes -> out[0] U8 codes of the same grid */
     bool in_place; /* out[0] may be in[0]'s memory, of the same order, unless backward needs that */
     bool
         never_constant; /* not evaluated at planning although all inputs are constant (quantizers) */
     const void *rule; /* for functions below that a family shares: its header says of which type */
     rf_status (*infer)(rf_inference *io);
+    /*
+     * A layer on codes: whether it can do shape x with weights w. Its step then gets in[0] U8, in[1] I8, and makes
+     * out[0] I32 sums. NULL: never.
+     */
+    bool (*int8)(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf_shape *w,
+                 rf_int8_layer *out);
     rf_status (*prepare)(rf_step *s); /* NULL: nothing to do */
     rf_status (*forward)(rf_step *s);
     rf_status (*backward)(rf_step *s); /* NULL: not differentiable; gradients end here */

@@ -143,6 +143,39 @@ RF_MULTIARCH static void store_u16(const float *q, int64_t n, uint16_t *dst)
         dst[i] = (uint16_t)(int32_t)q[i];
 }
 
+/* Codes less their offset, so that 0 is 0; tells whether there was a NaN. */
+RF_MULTIARCH static int32_t store_s8(const piece *p, const float *q, int8_t *dst)
+{
+    int32_t nan = 0;
+    const float offset = (float)*p->offset;
+    for (int64_t i = 0; i < p->count && p->each; i++) {
+        nan |= isnan(q[i]);
+        dst[i] = (int8_t)(isnan(q[i]) ? 0.0f : q[i] + (float)p->offset[i]);
+    }
+    for (int64_t i = 0; i < p->count && !p->each; i++) {
+        nan |= isnan(q[i]);
+        dst[i] = (int8_t)(int32_t)(isnan(q[i]) ? 0.0f : q[i] + offset);
+    }
+    return nan;
+}
+
+RF_MULTIARCH static void reals_of_s8(const int8_t *restrict src, int64_t n, float scale,
+                                     float *restrict dst)
+{
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (float)src[i] * scale;
+}
+
+RF_MULTIARCH static void reals_of_sums(const int32_t *restrict src, int64_t channels,
+                                       const float *restrict scale, const float *restrict shift,
+                                       float *restrict dst)
+{
+    for (int64_t c = 0; c < channels && shift; c++)
+        dst[c] = (float)src[c] * scale[c] + shift[c];
+    for (int64_t c = 0; c < channels && !shift; c++)
+        dst[c] = (float)src[c] * scale[c];
+}
+
 RF_MULTIARCH static void reals_of_u8(const piece *p, const uint8_t *restrict src,
                                      float *restrict dst)
 {
@@ -162,6 +195,8 @@ typedef struct job {
     float steps;
     const void *src;
     void *dst;
+    const float *first_scale; /* of all channels */
+    bool *has_nan;            /* [channels] */
 } job;
 
 static void run_span(const job *j, const rf_qarray *a, const spans *s, int64_t index,
@@ -218,9 +253,39 @@ static void quantize_u16_piece(const job *j, const piece *p)
     store_u16(q, p->count, (uint16_t *)j->dst + p->begin);
 }
 
+/* Pieces of one channel may run side by side: they all write the same. */
+static void note_nan(const job *j, const piece *p, const float *q)
+{
+    const int64_t channel = p->scale - j->first_scale;
+    for (int64_t i = 0; i < p->count; i++)
+        if (isnan(q[i])) {
+            bool *flag = &j->has_nan[channel + (p->each ? i : 0)];
+#pragma omp atomic write
+            *flag = true;
+        }
+}
+
+static void quantize_s8_piece(const job *j, const piece *p)
+{
+    float q[BLOCK];
+    codes(j->how, p, j->steps, (const float *)j->src + p->begin, q);
+    if (store_s8(p, q, (int8_t *)j->dst + p->begin))
+        note_nan(j, p, q);
+}
+
 static void dequantize_u8_piece(const job *j, const piece *p)
 {
     reals_of_u8(p, (const uint8_t *)j->src + p->begin, (float *)j->dst + p->begin);
+}
+
+static job job_of(void (*run)(const job *job, const piece *p), const rf_qspec *spec,
+                  const rf_qarray *a, const void *src, void *dst)
+{
+    return (job){ .run = run,
+                  .how = rounding_of(spec, a),
+                  .steps = (float)rf_qspec_steps(spec),
+                  .src = src,
+                  .dst = dst };
 }
 
 void rf_fakequant_forward(const rf_qspec *spec, const rf_qarray *a, const float *scale,
@@ -230,23 +295,21 @@ void rf_fakequant_forward(const rf_qspec *spec, const rf_qarray *a, const float 
         memmove(dst, src, (size_t)(a->outer * a->channels * a->inner) * sizeof *dst);
         return;
     }
-    const job j = { forward_piece, rounding_of(spec, a), (float)rf_qspec_steps(spec), src, dst };
+    const job j = job_of(forward_piece, spec, a, src, dst);
     run_job(&j, a, scale, offset);
 }
 
 void rf_quantize_u8(const rf_qspec *spec, const rf_qarray *a, const float *scale,
                     const int32_t *offset, const float *src, uint8_t *dst)
 {
-    const job j = { quantize_u8_piece, rounding_of(spec, a), (float)rf_qspec_steps(spec), src,
-                    dst };
+    const job j = job_of(quantize_u8_piece, spec, a, src, dst);
     run_job(&j, a, scale, offset);
 }
 
 void rf_quantize_u16(const rf_qspec *spec, const rf_qarray *a, const float *scale,
                      const int32_t *offset, const float *src, uint16_t *dst)
 {
-    const job j = { quantize_u16_piece, rounding_of(spec, a), (float)rf_qspec_steps(spec), src,
-                    dst };
+    const job j = job_of(quantize_u16_piece, spec, a, src, dst);
     run_job(&j, a, scale, offset);
 }
 
@@ -255,4 +318,29 @@ void rf_dequantize_u8(const rf_qarray *a, const float *scale, const int32_t *off
 {
     const job j = { .run = dequantize_u8_piece, .src = src, .dst = dst };
     run_job(&j, a, scale, offset);
+}
+
+void rf_quantize_s8(const rf_qspec *spec, const rf_qarray *a, const float *scale,
+                    const int32_t *offset, const float *src, int8_t *dst, bool *has_nan)
+{
+    job j = job_of(quantize_s8_piece, spec, a, src, dst);
+    j.first_scale = scale;
+    j.has_nan = has_nan;
+    run_job(&j, a, scale, offset);
+}
+
+void rf_dequantize_s8(const rf_qarray *a, const float *scale, const int8_t *src, float *dst)
+{
+    const int64_t rows = a->outer * a->channels;
+#pragma omp parallel for schedule(static) if (rows * a->inner >= PARALLEL_FROM)
+    for (int64_t i = 0; i < rows; i++)
+        reals_of_s8(src + i * a->inner, a->inner, scale[i % a->channels], dst + i * a->inner);
+}
+
+void rf_dequantize_sums(int64_t rows, int64_t channels, const float *scale, const float *shift,
+                        const int32_t *src, float *dst)
+{
+#pragma omp parallel for schedule(static) if (rows * channels >= PARALLEL_FROM)
+    for (int64_t i = 0; i < rows; i++)
+        reals_of_sums(src + i * channels, channels, scale, shift, dst + i * channels);
 }

@@ -21,6 +21,15 @@ void rf_quantize_u8(const rf_qspec *spec, const rf_qarray *a, const float *scale
                     const int32_t *offset, const float *src, uint8_t *dst);
 void rf_quantize_u16(const rf_qspec *spec, const rf_qarray *a, const float *scale,
                      const int32_t *offset, const float *src, uint16_t *dst);
+/* Codes as signed integers q + offset, of a grid whose codes fit: symmetric, or less than 8 bits. Sets has_nan[channel]
+ * where a NaN became 0, and leaves it alone elsewhere. */
+void rf_quantize_s8(const rf_qspec *spec, const rf_qarray *a, const float *scale,
+                    const int32_t *offset, const float *src, int8_t *dst, bool *has_nan);
+/* Real numbers from codes of rf_quantize_s8. */
+void rf_dequantize_s8(const rf_qarray *a, const float *scale, const int8_t *src, float *dst);
+/* Real numbers from sums whose last axis is the channels: dst = src * scale[c] + shift[c]; shift may be NULL. */
+void rf_dequantize_sums(int64_t rows, int64_t channels, const float *scale, const float *shift,
+                        const int32_t *src, float *dst);
 void rf_dequantize_u8(const rf_qarray *a, const float *scale, const int32_t *offset,
                       const uint8_t *src, float *dst);
 

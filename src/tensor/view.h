@@ -10,14 +10,23 @@
 
 typedef enum rf_layout { RF_LAYOUT_PLAIN, RF_LAYOUT_CHANNELS_LAST } rf_layout;
 
-/* Integer codes instead of real numbers: real = (code + offset) * scale. Set at run time by the quantizer's step. */
+/*
+ * Integers instead of real numbers, set at run time by the step that makes them:
+ *     U8   an activation's codes      real = (code + offset) * scale
+ *     I8   a layer's weights          real = code * scales[output channel]
+ *     I32  a layer's sums of both     real = code * scales[channel] + shifts[channel]
+ */
 typedef struct rf_codes {
-    float scale;    /* real units a code, > 0 */
-    int32_t offset; /* codes, <= 0: AIMET's convention; the ONNX zero point is -offset */
+    float scale;         /* real units a code, > 0 */
+    int32_t offset;      /* codes, <= 0: AIMET's convention; the ONNX zero point is -offset */
+    const float *scales; /* [channels] */
+    const float *shifts; /* [channels]; NULL: none */
+    int64_t
+        channels; /* of sums: the elements that follow each other in memory; of weights also 1 */
 } rf_codes;
 
 typedef struct rf_view {
-    rf_dtype dtype; /* F32; U8 where codes != NULL; I64, BOOL, ... for shape arithmetic */
+    rf_dtype dtype; /* F32; U8, I8, I32 where codes != NULL; I64, ... for shape arithmetic */
     int rank;
     int64_t dims[RF_MAX_RANK];
     int64_t strides[RF_MAX_RANK]; /* in elements; >= 0; 0 repeats (broadcast) */

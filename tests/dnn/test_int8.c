@@ -9,7 +9,7 @@
 #include "base/context.h"
 #include "dnn/dnn.h"
 
-enum { ZERO_POINT = 77, CODE_MOST = 255 };
+enum { CODE_MOST = 255 };
 
 static int64_t pixels(const rf_conv_shape *s, const int64_t *dims)
 {
@@ -38,12 +38,12 @@ static float *numbers(int64_t count, int low, int high, uint32_t seed)
     return v;
 }
 
-static void check_sums(rf_context *ctx, const rf_conv_shape *s, int weight_most)
+static void check_sums(rf_context *ctx, const rf_conv_shape *s, int zero_point, int weight_most)
 {
     const rf_dnn_conv_options options = { .integers = true };
     const int64_t src_count = ref_conv_src_count(s), dst_count = ref_conv_dst_count(s);
     const int64_t weight_count = ref_conv_weights_count(s);
-    float *src = numbers(src_count, -ZERO_POINT, CODE_MOST - ZERO_POINT, 1);
+    float *src = numbers(src_count, -zero_point, CODE_MOST - zero_point, 1);
     float *weights = numbers(weight_count, -weight_most, weight_most - 1, 2);
     float *last = malloc((size_t)src_count * sizeof *last);
     float *found = malloc((size_t)dst_count * sizeof *found);
@@ -57,10 +57,10 @@ static void check_sums(rf_context *ctx, const rf_conv_shape *s, int weight_most)
     void *scratch = rf_alloc(ctx, rf_dnn_conv_scratch(conv));
     ref_to_channels_last(s->n, s->ic, pixels(s, s->in), src, last);
     for (int64_t i = 0; i < src_count; i++)
-        codes[i] = (uint8_t)(last[i] + ZERO_POINT);
+        codes[i] = (uint8_t)(last[i] + (float)zero_point);
     for (int64_t i = 0; i < weight_count; i++)
         small[i] = (int8_t)weights[i];
-    CHECK_OK(ctx, rf_dnn_conv_forward_int8(conv, codes, ZERO_POINT, small, sums, scratch));
+    CHECK_OK(ctx, rf_dnn_conv_forward_int8(conv, codes, zero_point, small, sums, scratch));
     ref_conv_forward(s, src, weights, NULL, expected);
     for (int64_t i = 0; i < dst_count; i++)
         found[i] = (float)sums[i]; /* small shapes: below 2^24 */
@@ -84,11 +84,12 @@ static void check_shape(rf_conv_shape s)
     }
     const int64_t terms = ref_conv_weights_count(&s) / s.oc;
     assert_true(rf_dnn_conv_has_int8(ctx, &s));
-    check_sums(ctx, &s, 8);
+    check_sums(ctx, &s, 77, 8);
+    check_sums(ctx, &s, -300, 8); /* of a range that does not hold 0 */
     assert_true(rf_dnn_int8_is_exact(terms, CODE_MOST, 64));
-    check_sums(ctx, &s, 64);
+    check_sums(ctx, &s, 0, 64);
     if (rf_dnn_int8_is_exact(terms, CODE_MOST, 128))
-        check_sums(ctx, &s, 128);
+        check_sums(ctx, &s, 255, 128);
     rf_context_free(ctx);
 }
 
@@ -170,22 +171,24 @@ static void check_product(rf_context *ctx, bool transpose_b, int64_t m, int64_t 
     uint32_t seed = 5;
     uint8_t *a = malloc((size_t)(m * k));
     int8_t *b = malloc((size_t)(k * n));
-    int32_t *c = malloc((size_t)(m * n) * sizeof *c);
+    int32_t *c = malloc((size_t)(m * n) * sizeof *c), *start = malloc((size_t)n * sizeof *start);
     for (int64_t i = 0; i < m * k; i++)
         a[i] = (uint8_t)code(&seed, 0, CODE_MOST);
     for (int64_t i = 0; i < k * n; i++)
         b[i] = (int8_t)code(&seed, -most, most - 1);
-    CHECK_OK(ctx, rf_dnn_gemm_int8(ctx, transpose_b, m, n, k, a, ZERO_POINT, b, c));
+    for (int64_t i = 0; i < n; i++)
+        start[i] = (int32_t)(1000 * i - 5000);
+    CHECK_OK(ctx, rf_dnn_gemm_int8(ctx, transpose_b, m, n, k, a, b, start, c));
     for (int64_t i = 0; i < m * n; i++) {
-        int64_t sum = 0;
+        int64_t sum = start[i % n];
         for (int64_t j = 0; j < k; j++)
-            sum += ((int64_t)a[i / n * k + j] - ZERO_POINT) *
-                   b[transpose_b ? i % n * k + j : j * n + i % n];
+            sum += (int64_t)a[i / n * k + j] * b[transpose_b ? i % n * k + j : j * n + i % n];
         assert_int_equal(c[i], sum);
     }
     free(a);
     free(b);
     free(c);
+    free(start);
 }
 
 static void matrix_products_are_exact(void **state)

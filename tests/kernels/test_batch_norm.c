@@ -57,8 +57,8 @@ static void check_size(int64_t rows, int64_t c)
     /* The reference's plain layout with one pixel an image is the row layout. */
     const ref_bn ref = { .n = rows, .c = c, .inner = 1, .x = x };
     ref_bn_statistics(&ref, expected, expected + c);
-    rf_bn_statistics(x, rows, c, mean, var, scratch);
-    rf_bn_backward_sums(x, g, rows, c, mean, sum_g, sum_gx, scratch);
+    rf_bn_statistics((rf_bn_src){ .real = x }, rows, c, mean, var, scratch);
+    rf_bn_backward_sums((rf_bn_src){ .real = x }, g, rows, c, mean, sum_g, sum_gx, scratch);
     for (int64_t j = 0; j < c; j++) {
         double total = 0.0, product = 0.0;
         for (int64_t r = 0; r < rows; r++) {
@@ -90,10 +90,11 @@ static void normalizing_and_its_gradient_match_for_every_width(void **state)
         const int64_t rows = sizes[i][0], c = sizes[i][1];
         float *x = ref_random(rows * c, 1), *g = ref_random(rows * c, 2);
         float *y = ref_random(rows * c, 3), *k = ref_random(4 * c, 4);
-        rf_bn_normalize(x, rows, c, k, k + c, y);
+        rf_bn_normalize((rf_bn_src){ .real = x }, rows, c, k, k + c, y);
         for (int64_t j = 0; j < rows * c; j++)
             CHECK_NEAR(y[j], (double)x[j] * (double)k[j % c] + (double)k[c + j % c], 1e-6);
-        rf_bn_backward_data(x, g, rows, c, k, k + c, k + 2 * c, k + 3 * c, y);
+        rf_bn_backward_data((rf_bn_src){ .real = x }, g, rows, c, k, k + c, k + 2 * c, k + 3 * c,
+                            y);
         for (int64_t j = 0; j < rows * c; j++)
             CHECK_NEAR(y[j],
                        (double)g[j] * (double)k[j % c] +
@@ -135,20 +136,21 @@ static void check_blocks(int64_t rows, int64_t c)
     double *sums = calloc((size_t)(5 * c), sizeof *sums), *mean = sums + 4 * c;
     void *scratch = malloc(rf_bn_scratch(c));
     const rf_bn_blocks b = {
-        .x = x, .rows = rows, .c = c, .scale = k, .shift = k + c, .mean = mean
+        .x = { .real = x }, .rows = rows, .c = c, .scale = k, .shift = k + c, .mean = mean
     };
     for (int64_t j = 0; j < c; j++)
         mean[j] = 0.1 * (double)(j % 7);
-    rf_bn_normalize(x, rows, c, k, k + c, y);
-    rf_bn_normalize_blocks(x, rows, c, k, k + c, NULL, double_block, &seen);
-    rf_bn_normalize_blocks(x, rows, c, k, k + c, kept, double_block, &seen);
+    rf_bn_normalize((rf_bn_src){ .real = x }, rows, c, k, k + c, y);
+    rf_bn_normalize_blocks((rf_bn_src){ .real = x }, rows, c, k, k + c, NULL, double_block, &seen);
+    rf_bn_normalize_blocks((rf_bn_src){ .real = x }, rows, c, k, k + c, kept, double_block, &seen);
     for (int64_t j = 0; j < n; j++)
         assert_true(seen[j] == 2.0f * y[j] && kept[j] == seen[j]);
 
     rf_bn_backward_sums_blocks(&b, multiply_block, &g, kept, sums, sums + c, scratch);
     for (int64_t j = 0; j < n; j++)
         assert_true(kept[j] == y[j] * g[j]);
-    rf_bn_backward_sums(x, kept, rows, c, mean, sums + 2 * c, sums + 3 * c, scratch);
+    rf_bn_backward_sums((rf_bn_src){ .real = x }, kept, rows, c, mean, sums + 2 * c, sums + 3 * c,
+                        scratch);
     assert_memory_equal(sums, sums + 2 * c, 2 * (size_t)c * sizeof *sums);
     rf_bn_backward_sums_blocks(&b, multiply_block, &g, NULL, sums, sums + c, scratch);
     assert_memory_equal(sums, sums + 2 * c, 2 * (size_t)c * sizeof *sums);
@@ -183,8 +185,9 @@ static void sums_are_the_same_bits_for_any_number_of_threads(void **state)
         double *to = found[threads - 1];
         assert_int_equal(rf_context_new(&options, &ctx), RF_OK);
         rf_use_threads(ctx);
-        rf_bn_statistics(x, ROWS, C, to, to + C, scratch);
-        rf_bn_backward_sums(x, g, ROWS, C, to, to + 2 * C, to + 3 * C, scratch);
+        rf_bn_statistics((rf_bn_src){ .real = x }, ROWS, C, to, to + C, scratch);
+        rf_bn_backward_sums((rf_bn_src){ .real = x }, g, ROWS, C, to, to + 2 * C, to + 3 * C,
+                            scratch);
         rf_context_free(ctx);
     }
     assert_memory_equal(found[0], found[1], sizeof found[0]);
