@@ -123,6 +123,18 @@ const cli_command cli_commands[] = {
       .run = cmd_encodings,
       .example = "refold encodings 4.onnx --json",
       .groups = { &cli_group_general } },
+    { .name = "convert",
+      .operand = "FILE",
+      .usage = "FILE -o MODEL [options]",
+      .summary = "a Keras or TensorFlow model as ONNX, BatchNormalization kept",
+      .description =
+          "FILE is a Keras model (.h5, .hdf5, .keras, or a JSON architecture with its weights) or "
+          "a TensorFlow one (a SavedModel folder, a frozen graph). Data lies channels first in "
+          "MODEL; layers keep their names. The file is read again and run against the model. Every "
+          "other command reads such files too.",
+      .run = cmd_convert,
+      .example = "refold convert model.h5 -o model.onnx",
+      .groups = { &cli_group_output_file, &cli_group_import, &cli_group_general } },
     { .name = "zoo",
       .operand = "NAME",
       .usage = "NAME -o MODEL [options]",

@@ -20,6 +20,22 @@ int cli_model_load(cli_session *s, cli_model *out)
     return 0;
 }
 
+int cli_graph_import(cli_session *s, rf_graph **out)
+{
+    const rf_import_options options = {
+        .weights = s->options->weights,
+        .signature = s->options->signature,
+        .inputs = s->options->import_inputs,
+        .outputs = s->options->import_outputs,
+        .input_shapes = s->options->input_shapes,
+    };
+    const rf_status st = rf_graph_import(s->ctx, s->options->operand, &options, out);
+    if (!st)
+        return 0;
+    const int code = cli_fail(s, st);
+    return st == RF_EIO ? rf_status_exit_code(RF_EMODEL) : code;
+}
+
 int cli_model_load_sim(cli_session *s, cli_model *out)
 {
     cli_model model = { 0 };

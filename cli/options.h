@@ -52,6 +52,9 @@ typedef struct cli_options {
     const char *estimator, *to;
     /* export */
     const char *formats, *prefix, *encodings_version, *qdq_weights, *qdq_bias;
+    /* models of other frameworks */
+    const char *weights, *signature, *import_inputs, *import_outputs, *input_shapes;
+    const char *model_template;
     /* zoo */
     double width;
     const char *input_size;
@@ -93,6 +96,7 @@ typedef struct cli_group {
     const cli_option *options; /* ended by a NULL name */
 } cli_group;
 
+extern const cli_group cli_group_import;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
     cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
     cli_group_calibration, cli_group_inspection, cli_group_load_encodings, cli_group_training,
