@@ -238,6 +238,19 @@ bool rf_plan_passes_through(const rf_plan *plan, const rf_node *n)
              !rf_attr_int(n, "frozen", 0)));
 }
 
+bool rf_plan_keeps_codes(const rf_node *n)
+{
+    if (!is_activation_quantizer(n) || rf_attr_int(n, "bitwidth", 8) > 8 ||
+        rf_attr_int(n, "axis", -1) >= 0 || n->outputs[0]->is_output)
+        return false;
+    for (const rf_use *u = n->outputs[0]->uses; u; u = u->next) {
+        const rf_op *op = rf_op_find(u->node->op_type, u->node->domain);
+        if (op && op->takes_codes && u->index == 0)
+            return true;
+    }
+    return false;
+}
+
 static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in)
 {
     rf_planned step;
@@ -284,14 +297,10 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
     if (fused)
         return RF_OK;
 
-    bool integers;
-    const char *why_float;
-    rf_plan_choose_integers(plan, n, op, in, &integers, &why_float);
     for (int i = 0; i < n->input_count; i++)
-        RF_TRY(rf_plan_fit_input(plan, op, integers, i, &in[i]));
+        RF_TRY(rf_plan_fit_input(plan, op, i, &in[i]));
     rf_planned step;
     RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
-    step.why_float = why_float;
     memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
     for (int i = 0; i < n->output_count; i++) {
         step.out[i] = RF_NO_SLOT;
@@ -300,11 +309,11 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
         rf_view view;
         rf_view_init(&view, specs[i].dtype, &specs[i].shape,
                      rf_plan_output_layout(plan, &step, specs[i].shape.rank));
-        int maker;
-        view.dtype = rf_plan_output_dtype(plan, &step, integers, view.dtype, &maker);
+        if (rf_node_is_fakequant(n) && rf_plan_keeps_codes(n))
+            view.dtype = RF_DTYPE_U8;
         RF_TRY(rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]));
-        if (maker >= 0)
-            rf_plan_mark_codes(plan, step.out[i], maker);
+        plan->slots.items[step.out[i]].has_codes =
+            rf_node_is_fakequant(n) && view.dtype == RF_DTYPE_U8;
     }
     return rf_plan_push_step(plan, &step);
 }
@@ -369,11 +378,18 @@ static rf_status add_outputs(rf_plan *plan)
     return RF_OK;
 }
 
+/* Nodes that exporters left hanging are none of ours, whatever they are; a survey lists them all the same. */
 rf_status rf_plan_lower(rf_plan *plan)
 {
     RF_TRY(add_inputs(plan));
+    rf_graph_mark_needed(plan->graph);
     for
         RF_GRAPH_EACH_NODE(n, plan->graph)
-    RF_TRY(plan->options.skip ? survey_node(plan, n) : lower_node(plan, n));
+        {
+            if (plan->options.skip)
+                RF_TRY(survey_node(plan, n));
+            else if (n->mark)
+                RF_TRY(lower_node(plan, n));
+        }
     return add_outputs(plan);
 }

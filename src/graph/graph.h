@@ -75,7 +75,7 @@ struct rf_node {
     const void *
         origin; /* the reader's NodeProto: what the writer keeps besides inputs, outputs and attributes; NULL for new nodes */
     rf_node *prev, *next;
-    int mark; /* scratch of sort, check and prune */
+    int mark; /* scratch of whoever walks the graph */
 };
 
 typedef struct rf_opset {
@@ -171,6 +171,8 @@ void rf_value_touch(rf_value *v);
 rf_status rf_value_take_constant(rf_graph *g, rf_value *v, rf_tensor *t);
 /* A name not in use: `base`, else `base` with a number behind it; in the arena. NULL when out of memory. */
 const char *rf_graph_unique_name(rf_graph *g, const char *base);
+/* node->mark of each node: it leads to an output of the graph. */
+void rf_graph_mark_needed(rf_graph *g);
 /* Drop constants and nodes that lead nowhere. */
 rf_status rf_graph_prune(rf_graph *g);
 rf_status rf_graph_sort(rf_graph *g); /* topological order; RF_EMODEL names a node on a cycle */

@@ -168,6 +168,25 @@ rf_status rf_graph_check(const rf_graph *g)
     return RF_OK;
 }
 
+/* --- what leads to an output --- */
+
+static bool is_read(const rf_value *v)
+{
+    bool read = v->is_output;
+    for (const rf_use *use = v->uses; use && !read; use = use->next)
+        read = use->node->mark != 0;
+    return read;
+}
+
+void rf_graph_mark_needed(rf_graph *g)
+{
+    for (rf_node *n = g->last; n; n = n->prev) {
+        n->mark = 0;
+        for (int i = 0; i < n->output_count && !n->mark; i++)
+            n->mark = n->outputs[i] && is_read(n->outputs[i]);
+    }
+}
+
 /* --- pruning --- */
 
 static bool is_needed(const rf_value *v)

@@ -158,7 +158,8 @@ static void dead_branches_are_dropped(void **state)
     rf_plan *small = NULL, *large = NULL;
     CHECK_OK(ctx, rf_graph_mark_output(g, y));
     small = plan_of(g, 4, RF_MODE_INFER);
-    (void)node(g, "dead", "Sigmoid", NULL, 1, (rf_value *[]){ x });
+    rf_value *dead = node(g, "dead", "Sigmoid", NULL, 1, (rf_value *[]){ x });
+    (void)node(g, "unknown", "Conundrum", NULL, 1, (rf_value *[]){ dead });
     large = plan_of(g, 4, RF_MODE_INFER);
     assert_int_equal(rf_plan_bytes(small), rf_plan_bytes(large));
     rf_plan_free(small);
