@@ -27,6 +27,43 @@ const cli_group cli_group_output_file = {
                           END },
 };
 
+/* Each format refuses those that it does not have. */
+const cli_group cli_group_import = {
+    "Model",
+    (const cli_option[]){
+        { .name = "weights",
+          .kind = CLI_TEXT,
+          .argument = "FILE",
+          .help = "Keras: the HDF5 file of weights that belongs to a JSON architecture",
+          .shown = "the file of the same name beside it",
+          FIELD(weights) },
+        { .name = "signature",
+          .kind = CLI_TEXT,
+          .argument = "NAME",
+          .help = "TensorFlow SavedModel: which of its signatures",
+          .shown = "serving_default, or the only one",
+          FIELD(signature) },
+        { .name = "inputs",
+          .kind = CLI_TEXT,
+          .argument = "LIST",
+          .help = "TensorFlow: tensors that are fed; what makes them is cut off",
+          .shown = "the model's",
+          FIELD(import_inputs) },
+        { .name = "outputs",
+          .kind = CLI_TEXT,
+          .argument = "LIST",
+          .help = "TensorFlow: tensors that are wanted; what only follows them is cut off",
+          .shown = "the model's",
+          FIELD(import_outputs) },
+        { .name = "input-shape",
+          .kind = CLI_TEXT,
+          .argument = "SHAPES",
+          .help = "1x224x224x3, or NAME=1x49x10x1,... in the model's own order; -1: open",
+          .shown = "the model's",
+          FIELD(input_shapes) },
+        END },
+};
+
 const cli_group cli_group_output_folder = {
     "Output",
     (const cli_option[]){ { .name = "output",
