@@ -5,12 +5,26 @@
 #include "base/status.h"
 #include "formats/keras.h"
 #include "formats/onnx.h"
+#include "formats/tensorflow.h"
 
 /* The first format that knows the file takes it; ONNX takes the rest and says what it has found. */
 static const rf_model_format formats[] = {
     { "Keras", rf_keras_is_file, rf_keras_read },
+    { "TensorFlow", rf_tensorflow_is_mine, rf_tensorflow_read },
     { "ONNX", NULL, NULL },
 };
+
+rf_status rf_with_file_name(rf_context *ctx, rf_status status, const char *name)
+{
+    if (status == RF_ENOMEM || status == RF_EINTERNAL)
+        return status;
+    char *message = rf_strdup(ctx, rf_context_message(ctx));
+    if (!message)
+        return RF_ENOMEM;
+    const rf_status st = rf_fail(ctx, status, "'%s': %s", name, message);
+    rf_free(ctx, message);
+    return st;
+}
 
 static rf_status read_onnx(rf_context *ctx, const char *path, const rf_import_options *options,
                            rf_graph **out)

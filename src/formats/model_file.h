@@ -11,4 +11,7 @@ typedef struct rf_model_format {
                       rf_graph **out); /* options may be NULL */
 } rf_model_format;
 
+/* Messages from inside name the node or tensor; here they get the file's name in front. Returns `status`. */
+rf_status rf_with_file_name(rf_context *ctx, rf_status status, const char *name);
+
 #endif

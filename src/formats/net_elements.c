@@ -1,5 +1,6 @@
 /* Element-wise nodes of a network that is built from channels-last descriptions, and those with one axis. */
 #include <math.h>
+#include <string.h>
 
 #include "base/status.h"
 #include "formats/net.h"
@@ -157,6 +158,28 @@ static rf_shape concat_shape(rf_net *net, const rf_net_tensor *x, int count, int
     return shape;
 }
 
+/* Constants joined are a constant. */
+static rf_net_tensor concat_constants(rf_net *net, const char *name, const rf_net_tensor *x,
+                                      int count, const rf_shape *shape, int axis)
+{
+    rf_tensor *t = NULL;
+    int64_t outer = 1, at = 0;
+    if (net->st || (net->st = rf_tensor_new_shape(net->g->ctx, x[0].dtype, shape, &t)))
+        return nothing;
+    const size_t bytes = rf_dtype_bytes(t->dtype);
+    for (int d = 0; d < axis; d++)
+        outer *= shape->dims[d];
+    for (int64_t o = 0; o < outer; o++)
+        for (int i = 0; i < count; i++) {
+            const int64_t part = x[i].constant->count / outer;
+            memcpy((char *)t->data + (size_t)at * bytes,
+                   (const char *)x[i].constant->data + (size_t)(o * part) * bytes,
+                   (size_t)part * bytes);
+            at += part;
+        }
+    return rf_net_constant(net, name, t);
+}
+
 rf_net_tensor rf_net_concat(rf_net *net, rf_net_name name, const rf_net_tensor *x, int count,
                             int axis)
 {
@@ -170,8 +193,13 @@ rf_net_tensor rf_net_concat(rf_net *net, rf_net_name name, const rf_net_tensor *
         net->st = RF_ENOMEM;
         return nothing;
     }
-    for (int i = 0; i < count; i++)
+    bool constant = true;
+    for (int i = 0; i < count; i++) {
         turned |= x[i].turned;
+        constant = constant && x[i].constant && x[i].dtype == x[0].dtype;
+    }
+    if (constant)
+        return concat_constants(net, name.output, x, count, &shape, axis);
     for (int i = 0; i < count; i++)
         inputs[i] = turned ? rf_net_turned(net, &x[i]) : rf_net_plain(net, &x[i]);
     const rf_net_tensor t =

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 #include "formats/net.h"
+#include "tensor/view.h"
 
 static const rf_net_tensor nothing = { 0 };
 
@@ -347,6 +348,33 @@ static bool is_whole(int64_t size, int64_t begin, int64_t end, int64_t step)
     return begin == 0 && step == 1 && (end >= INT32_MAX || (size >= 0 && end >= size));
 }
 
+/* What a slice takes of a constant. */
+static rf_net_tensor slice_constant(rf_net *net, rf_net_tensor x, const rf_shape *dst,
+                                    const int64_t *begin, const int64_t *step)
+{
+    rf_tensor *t = NULL;
+    if (net->st || (net->st = rf_tensor_new_shape(net->g->ctx, x.dtype, dst, &t)))
+        return nothing;
+    rf_view src, to;
+    const size_t bytes = rf_dtype_bytes(x.dtype);
+    int64_t index[RF_MAX_RANK] = { 0 };
+    rf_view_init(&src, x.dtype, &x.shape, RF_LAYOUT_PLAIN);
+    rf_view_init(&to, x.dtype, dst, RF_LAYOUT_PLAIN);
+    for (int64_t i = 0; i < t->count; i++) {
+        int64_t from = 0;
+        for (int d = 0; d < dst->rank; d++) {
+            const int64_t size = x.shape.dims[d], high = step[d] > 0 ? size : size - 1;
+            const int64_t first = clamp(begin[d] < 0 ? begin[d] + size : begin[d], 0, high);
+            from += (first + index[d] * step[d]) * src.strides[d];
+        }
+        memcpy((char *)t->data + (size_t)i * bytes,
+               (const char *)x.constant->data + (size_t)from * bytes, bytes);
+        for (int d = dst->rank - 1; d >= 0 && ++index[d] == dst->dims[d]; d--)
+            index[d] = 0;
+    }
+    return rf_net_constant(net, x.name, t);
+}
+
 rf_net_tensor rf_net_slice(rf_net *net, rf_net_name name, rf_net_tensor x, const int64_t *begin,
                            const int64_t *end, const int64_t *step)
 {
@@ -368,6 +396,8 @@ rf_net_tensor rf_net_slice(rf_net *net, rf_net_name name, rf_net_tensor x, const
         axes[count] = place_of(&x, d);
         steps[count++] = step[d];
     }
+    if (x.constant)
+        return slice_constant(net, x, &dst, begin, step);
     if (!count)
         return rf_net_unary(net, "Identity", name, x);
     rf_value *const inputs[] = {

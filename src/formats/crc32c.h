@@ -1,0 +1,13 @@
+/* CRC-32C (Castagnoli), as checkpoints carry it. */
+#ifndef RF_FORMATS_CRC32C_H
+#define RF_FORMATS_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of `size` bytes behind those that made `crc`; 0 begins. */
+uint32_t rf_crc32c(uint32_t crc, const void *bytes, size_t size);
+/* LevelDB's and TensorFlow's form for files that hold checksums of data that hold checksums. */
+uint32_t rf_crc32c_masked(uint32_t crc);
+
+#endif
