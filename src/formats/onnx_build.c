@@ -5,7 +5,7 @@
 #include "formats/onnx_parts.h"
 #include "graph/edit.h"
 
-enum { OLDEST_OPSET = 7, NEWEST_OPSET = 21 };
+enum { OLDEST_OPSET = 6, NEWEST_OPSET = 21 };
 
 typedef struct builder {
     const rf_onnx_source *source;

@@ -68,6 +68,8 @@ bool rf_onnx_is_initializer(const rf_value *v);
 rf_status rf_onnx_build(const rf_onnx_source *source, rf_onnx_origin *origin, rf_graph *g);
 /* BatchNormalization and Dropout in training form become inference form. */
 rf_status rf_onnx_normalize(rf_graph *g);
+/* A graph of operator set 6 becomes one of set 7; others stay. */
+rf_status rf_onnx_convert_opset6(rf_graph *g);
 
 /* protobuf-c's messages have no const; packing only reads. */
 static inline void *rf_unconst(const void *p)

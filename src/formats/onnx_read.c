@@ -72,6 +72,8 @@ static rf_status read_graph(const rf_onnx_source *source, rf_onnx_origin *origin
     g->origin_release = rf_onnx_origin_release;
     rf_status st = rf_onnx_build(source, origin, g);
     if (!st)
+        st = rf_onnx_convert_opset6(g);
+    if (!st)
         st = rf_onnx_normalize(g);
     if (st) {
         rf_graph_free(g);

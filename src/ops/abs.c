@@ -23,10 +23,18 @@ RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *us
         dx[i] = x[i] > 0.0f ? dy[i] : x[i] < 0.0f ? -dy[i] : 0.0f;
 }
 
-static const rf_unary_rule rule = { .forward = forward_row, .backward = backward_row };
+static int64_t integer(int64_t x)
+{
+    return x < 0 ? (int64_t)(0 - (uint64_t)x) : x; /* the smallest integer has no negative */
+}
+
+static const rf_unary_rule rule = { .forward = forward_row,
+                                    .backward = backward_row,
+                                    .integer = integer };
 
 const rf_op rf_op_abs = {
     .onnx_name = "Abs",
+    .limits = "float32 or integers",
     .since_opset = 6,
     .min_in = 1,
     .max_in = 1,
@@ -37,7 +45,7 @@ const rf_op rf_op_abs = {
     .layout = RF_LAYOUT_ANY,
     .backward_needs = RF_NEEDS_IN(0),
     .rule = &rule,
-    .infer = rf_unary_infer,
+    .infer = rf_unary_infer_number,
     .forward = rf_unary_rule_forward,
     .backward = rf_unary_rule_backward,
 };

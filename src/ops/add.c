@@ -20,6 +20,7 @@ static const rf_binary rule = { .forward = forward_row, .integer = integer };
 
 const rf_op rf_op_add = {
     .onnx_name = "Add",
+    .limits = "float32 or integers",
     .since_opset = 7,
     .min_in = 2,
     .max_in = 2,

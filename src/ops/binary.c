@@ -21,9 +21,9 @@ rf_status rf_binary_infer_shape(rf_inference *io)
 rf_status rf_binary_infer(rf_inference *io)
 {
     const rf_dtype dtype = io->in[0].dtype;
-    if (dtype != RF_DTYPE_F32 && !rf_dtype_is_index(dtype))
+    if (dtype != RF_DTYPE_F32 && !rf_dtype_is_integer(dtype))
         return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "inputs are %s; refold computes it in float32, int64 or int32",
+                             "inputs are %s; refold computes it in float32 or integers",
                              rf_dtype_name(dtype));
     return rf_binary_infer_shape(io);
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "ops/clip.h"
+#include "ops/element.h"
 
 static rf_status check_bound(const rf_inference *io, int i)
 {
@@ -18,7 +19,26 @@ static rf_status infer(rf_inference *io)
 {
     RF_TRY(check_bound(io, 1));
     RF_TRY(check_bound(io, 2));
-    return rf_unary_infer(io);
+    return rf_unary_infer_number(io);
+}
+
+static int64_t read_integer(const rf_step *s, int input, int64_t fallback)
+{
+    const rf_view *v = input < s->in_count ? &s->in[input] : NULL;
+    return v && v->data ? rf_element_i64(v->dtype, v->data, 0) : fallback;
+}
+
+/* Shape arithmetic. */
+static rf_status integer_forward(rf_step *s)
+{
+    const int64_t low = read_integer(s, 1, INT64_MIN), high = read_integer(s, 2, INT64_MAX);
+    const rf_view *x = &s->in[0], *y = &s->out[0];
+    for (int64_t i = 0; i < rf_view_count(x); i++) { /* both dense, in the same order */
+        const int64_t value = rf_element_i64(x->dtype, x->data, i),
+                      above = value < low ? low : value;
+        rf_element_set_i64(y->dtype, y->data, i, above > high ? high : above);
+    }
+    return RF_OK;
 }
 
 static float read_bound(const rf_step *s, int input, const char *attr, float fallback)
@@ -67,6 +87,8 @@ void rf_clip_backward_row(float *const *p, int64_t n, const void *user)
 
 static rf_status forward(rf_step *s)
 {
+    if (s->in[0].dtype != RF_DTYPE_F32)
+        return integer_forward(s);
     const rf_clip_bounds b = read_bounds(s);
     return rf_unary_forward(s, rf_clip_row, &b);
 }
@@ -79,7 +101,7 @@ static rf_status backward(rf_step *s)
 
 const rf_op rf_op_clip = {
     .onnx_name = "Clip",
-    .limits = "bounds of one element",
+    .limits = "float32 or integers; bounds of one element",
     .since_opset = 6,
     .min_in = 1,
     .max_in = 3,

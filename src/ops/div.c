@@ -44,6 +44,7 @@ static const rf_binary rule = { .forward = forward_row,
 
 const rf_op rf_op_div = {
     .onnx_name = "Div",
+    .limits = "float32 or integers",
     .since_opset = 7,
     .min_in = 2,
     .max_in = 2,

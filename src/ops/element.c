@@ -9,6 +9,11 @@ bool rf_dtype_is_float(rf_dtype dtype)
     return dtype == RF_DTYPE_F32 || dtype == RF_DTYPE_F64 || dtype == RF_DTYPE_F16;
 }
 
+bool rf_dtype_is_integer(rf_dtype dtype)
+{
+    return !rf_dtype_is_float(dtype) && dtype != RF_DTYPE_BOOL;
+}
+
 bool rf_dtype_is_index(rf_dtype dtype)
 {
     return dtype == RF_DTYPE_I64 || dtype == RF_DTYPE_I32;

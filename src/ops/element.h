@@ -5,7 +5,8 @@
 #include "tensor/view.h"
 
 bool rf_dtype_is_float(rf_dtype dtype);
-bool rf_dtype_is_index(rf_dtype dtype); /* int64 or int32: shapes, axes, indices */
+bool rf_dtype_is_integer(rf_dtype dtype); /* not bool */
+bool rf_dtype_is_index(rf_dtype dtype);   /* int64 or int32: shapes, axes, indices */
 double rf_element_f64(rf_dtype dtype, const void *data, int64_t i);
 int64_t rf_element_i64(rf_dtype dtype, const void *data,
                        int64_t i); /* floats truncate; beyond int64: its ends; NaN: 0 */

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "ops/element.h"
 #include "ops/elementwise.h"
 #include "ops/strided.h"
 
@@ -70,6 +71,37 @@ rf_status rf_unary_infer(rf_inference *io)
     return rf_infer_same(io);
 }
 
+rf_status rf_unary_infer_number(rf_inference *io)
+{
+    const rf_dtype dtype = io->in[0].dtype;
+    if (dtype != RF_DTYPE_F32 && !rf_dtype_is_integer(dtype))
+        return rf_infer_fail(io, RF_EUNSUPPORTED,
+                             "input is %s; refold computes it in float32 or integers",
+                             rf_dtype_name(dtype));
+    return rf_infer_same(io);
+}
+
+/* Rows: y, x. */
+static void integer_row(char *const *data, const int64_t *strides, int64_t n, const void *user)
+{
+    const rf_step *s = user;
+    const rf_unary_rule *rule = s->op->rule;
+    const rf_dtype dtype = s->in[0].dtype;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t x = rf_element_i64(dtype, data[1], i * strides[1]);
+        rf_element_set_i64(dtype, data[0], i * strides[0], rule->integer(x));
+    }
+}
+
+static rf_status integer_forward(rf_step *s)
+{
+    const rf_view *views[] = { &s->out[0], &s->in[0] };
+    rf_loop loop;
+    rf_loop_init(&loop, views, 2);
+    rf_loop_run(&loop, integer_row, s);
+    return RF_OK;
+}
+
 rf_status rf_unary_forward(rf_step *s, rf_row_fn fn, const void *user)
 {
     const rf_view *views[] = { &s->out[0], &s->in[0] };
@@ -100,6 +132,8 @@ rf_status rf_unary_rule_forward(rf_step *s)
 {
     const rf_unary_rule *rule = s->op->rule;
     float numbers[RF_UNARY_NUMBERS] = { 0.0f };
+    if (s->in[0].dtype != RF_DTYPE_F32)
+        return integer_forward(s);
     read_numbers(s, numbers);
     return rf_unary_forward(s, rule->forward, numbers);
 }

@@ -43,9 +43,11 @@ typedef struct rf_unary_rule {
         const char *attr; /* NULL: none */
         float fallback;
     } numbers[RF_UNARY_NUMBERS];
+    int64_t (*integer)(int64_t x); /* of integer tensors; NULL where infer wants floats */
 } rf_unary_rule;
 
-rf_status rf_unary_infer(rf_inference *io); /* float32 in, the same out */
+rf_status rf_unary_infer(rf_inference *io);        /* float32 in, the same out */
+rf_status rf_unary_infer_number(rf_inference *io); /* float32 or integers in, the same out */
 rf_status rf_unary_rule_forward(rf_step *s);
 rf_status rf_unary_rule_backward(rf_step *s);
 /* The same where numbers are no attributes. */
@@ -58,12 +60,12 @@ typedef struct rf_binary {
     rf_row_fn forward; /* p: y, a, b */
     /* p: diff, diff_y, a, b; a and b only where backward_needs them. NULL: diff_y itself. */
     rf_row_fn diff_a, diff_b;
-    /* Of int64 and int32 tensors (shape arithmetic); NULL: refused. */
+    /* Of integer tensors (shape arithmetic); NULL: refused. */
     rf_integer_fn integer;
     bool divides; /* integer b must not be 0 */
 } rf_binary;
 
-rf_status rf_binary_infer(rf_inference *io);       /* float32, int64 or int32, both alike */
+rf_status rf_binary_infer(rf_inference *io);       /* float32 or integers, both alike */
 rf_status rf_binary_infer_shape(rf_inference *io); /* both alike, of any dtype */
 rf_status rf_binary_prepare(rf_step *s);           /* scratch for gradients that are summed */
 rf_status rf_binary_forward(rf_step *s);

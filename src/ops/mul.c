@@ -42,6 +42,7 @@ static const rf_binary rule = {
 
 const rf_op rf_op_mul = {
     .onnx_name = "Mul",
+    .limits = "float32 or integers",
     .since_opset = 7,
     .min_in = 2,
     .max_in = 2,

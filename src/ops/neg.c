@@ -21,10 +21,18 @@ RF_MULTIARCH static void backward_row(float *const *p, int64_t n, const void *us
         dx[i] = -dy[i];
 }
 
-static const rf_unary_rule rule = { .forward = forward_row, .backward = backward_row };
+static int64_t integer(int64_t x)
+{
+    return (int64_t)(0 - (uint64_t)x); /* the smallest integer has no negative */
+}
+
+static const rf_unary_rule rule = { .forward = forward_row,
+                                    .backward = backward_row,
+                                    .integer = integer };
 
 const rf_op rf_op_neg = {
     .onnx_name = "Neg",
+    .limits = "float32 or integers",
     .since_opset = 6,
     .min_in = 1,
     .max_in = 1,
@@ -35,7 +43,7 @@ const rf_op rf_op_neg = {
     .layout = RF_LAYOUT_ANY,
     .in_place = true,
     .rule = &rule,
-    .infer = rf_unary_infer,
+    .infer = rf_unary_infer_number,
     .forward = rf_unary_rule_forward,
     .backward = rf_unary_rule_backward,
 };

@@ -30,6 +30,7 @@ static const rf_binary rule = { .forward = forward_row, .diff_b = diff_b_row, .i
 
 const rf_op rf_op_sub = {
     .onnx_name = "Sub",
+    .limits = "float32 or integers",
     .since_opset = 7,
     .min_in = 2,
     .max_in = 2,

@@ -8,7 +8,7 @@ rf_status rf_variadic_infer(rf_inference *io)
 {
     const rf_dtype dtype = io->in[0].dtype;
     rf_shape dst = io->in[0].shape;
-    if (dtype == RF_DTYPE_F64 || dtype == RF_DTYPE_F16 || dtype == RF_DTYPE_BOOL)
+    if (dtype != RF_DTYPE_F32 && !rf_dtype_is_integer(dtype))
         return rf_infer_fail(io, RF_EUNSUPPORTED,
                              "inputs are %s; refold computes it in float32 or integers",
                              rf_dtype_name(dtype));

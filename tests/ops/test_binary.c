@@ -131,6 +131,32 @@ static void the_smallest_integer_can_be_divided_by_minus_one(void **state)
     op_test_free(t);
 }
 
+static void integers_are_powers_as_well(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("Pow", 13); /* the exponent may be of another dtype than the base */
+    op_test_flow(t, SHAPE(1, 2, 2), FLOATS(0.5f, -2.0f, 3.0f, 1.5f));
+    op_test_const_ints(t, SHAPE(2), INTS(2, 3));
+    op_test_expect(t, 0, SHAPE(1, 2, 2), FLOATS(0.25f, -8.0f, 9.0f, 3.375f), TOL_F32);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_free(t);
+    t = op_test_new("Pow", 13);
+    op_test_const_ints(t, SHAPE(2), INTS(-3, 5));
+    op_test_const(t, SCALAR, FLOATS(2.0f));
+    op_test_expect_ints(t, 0, SHAPE(2), INTS(9, 25));
+    op_test_free(t);
+}
+
+static void narrow_integers_wrap(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("Add", 14);
+    op_test_tensor(t, RF_DTYPE_U8, SHAPE(2), (const uint8_t[]){ 250, 3 }, true);
+    op_test_tensor(t, RF_DTYPE_U8, SHAPE(1), (const uint8_t[]){ 10 }, true);
+    op_test_expect_ints(t, 0, SHAPE(2), INTS(4, 13));
+    op_test_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +168,8 @@ int main(void)
         cmocka_unit_test(integers_work_for_shape_arithmetic),
         cmocka_unit_test(integer_division_by_zero_is_an_error),
         cmocka_unit_test(the_smallest_integer_can_be_divided_by_minus_one),
+        cmocka_unit_test(integers_are_powers_as_well),
+        cmocka_unit_test(narrow_integers_wrap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,17 @@ static void a_bound_of_several_numbers_is_refused(void **state)
     op_test_refused(t, RF_EMODEL, "bound 'x1' must be one number");
 }
 
+static void integers_have_bounds_too(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("Clip", 12);
+    op_test_const_ints(t, SHAPE(3), INTS(-5, 2, 9));
+    op_test_absent(t);
+    op_test_const_ints(t, SCALAR, INTS(4));
+    op_test_expect_ints(t, 0, SHAPE(3), INTS(-5, 2, 4));
+    op_test_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -67,6 +78,7 @@ int main(void)
         cmocka_unit_test(gradient_passes_inside_the_bounds),
         cmocka_unit_test(gradient_is_zero_at_the_bounds),
         cmocka_unit_test(a_bound_of_several_numbers_is_refused),
+        cmocka_unit_test(integers_have_bounds_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

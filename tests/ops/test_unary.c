@@ -259,6 +259,21 @@ static void rounding_has_no_gradient(void **state)
     op_test_free(t);
 }
 
+static void integers_keep_every_bit(void **state)
+{
+    static const struct {
+        const char *op;
+        int64_t expected[2];
+    } wide[] = { { "Neg", { 5, -(1LL << 60) - 1 } }, { "Abs", { 5, (1LL << 60) + 1 } } };
+    (void)state;
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++) {
+        op_test *t = op_test_new(wide[i].op, 13);
+        op_test_const_ints(t, SHAPE(2), INTS(-5, (1LL << 60) + 1));
+        op_test_expect_ints(t, 0, SHAPE(2), wide[i].expected);
+        op_test_free(t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +285,7 @@ int main(void)
         cmocka_unit_test(negative_slopes_keep_their_sides_apart),
         cmocka_unit_test(gelu_knows_both_of_its_forms),
         cmocka_unit_test(rounding_has_no_gradient),
+        cmocka_unit_test(integers_keep_every_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
