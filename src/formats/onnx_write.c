@@ -53,8 +53,10 @@ static Onnx__NodeProto *encode_node(writer *w, const rf_node *n)
     } else {
         proto->op_type = rf_unconst(n->op_type);
         proto->domain = n->domain[0] ? rf_unconst(n->domain) : NULL;
-        proto->name = n->name_made_up ? NULL : rf_unconst(n->name);
     }
+    /* none at all where the file has that of another node, which ONNX Runtime refuses */
+    if (!n->origin || n->name_made_up)
+        proto->name = n->name_made_up ? NULL : rf_unconst(n->name);
     proto->n_input = count_inputs(n);
     proto->n_output = (size_t)n->output_count;
     proto->n_attribute = (size_t)n->attr_count;

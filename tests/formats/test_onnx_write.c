@@ -84,6 +84,23 @@ static void changed_nodes_keep_what_did_not_change(void **state)
     end(&m);
 }
 
+/* ONNX Runtime refuses files with two nodes of one name. */
+static void a_name_that_another_node_has_is_left_out(void **state)
+{
+    (void)state;
+    maker m;
+    begin_relu(&m);
+    add_node(&m, "Sigmoid", "relu", "y", "z");
+    add_output(&m, "z");
+    rf_graph *g = read_model(&m);
+    Onnx__ModelProto *model = written(g);
+    assert_string_equal(model->graph->node[0]->name, "relu");
+    assert_null(model->graph->node[1]->name);
+    onnx__model_proto__free_unpacked(model, NULL);
+    rf_graph_free(g);
+    end(&m);
+}
+
 static void old_files_list_new_initializers_as_inputs(void **state)
 {
     (void)state;
@@ -211,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_graph_of_our_own_says_who_made_it),
         cmocka_unit_test(changed_weights_are_written_as_they_are_now),
         cmocka_unit_test(changed_nodes_keep_what_did_not_change),
+        cmocka_unit_test(a_name_that_another_node_has_is_left_out),
         cmocka_unit_test(old_files_list_new_initializers_as_inputs),
         cmocka_unit_test(four_bit_codes_are_marked_by_the_value),
         cmocka_unit_test(quantizers_must_be_gone),
