@@ -131,10 +131,56 @@ static void what_cannot_be_pooled_is_refused(void **state)
     op_test_refused(t, RF_EUNSUPPORTED, "1 to 3 spatial dims");
 }
 
-static void the_output_of_indices_is_refused(void **state)
+static op_test *with_indices(int64_t storage_order)
+{
+    op_test *t = op_test_new_outputs("MaxPool", 12, 2);
+    op_test_ints(t, "kernel_shape", 2, INTS(2, 2));
+    op_test_ints(t, "strides", 2, INTS(1, 2));
+    op_test_ints(t, "pads", 4, INTS(1, 0, 0, 0));
+    op_test_int(t, "storage_order", storage_order);
+    op_test_flow(t, SHAPE(1, 2, 2, 4),
+                 FLOATS(1, 5, 2, 6, 7, 3, 8, 4, 18, 17, 16, 15, 11, 12, 13, 14));
+    return t;
+}
+
+static void expect_indices(op_test *t, const int64_t *expected)
+{
+    op_test_expect(t, 0, SHAPE(1, 2, 2, 2), FLOATS(5, 6, 7, 8, 18, 16, 18, 16), TOL_EXACT);
+    for (int64_t i = 0; i < 8; i++)
+        assert_int_equal((int64_t)op_test_out(t, 1, i), expected[i]);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_free(t);
+}
+
+static void indices_count_rows_or_columns(void **state)
 {
     (void)state;
-    assert_int_equal(rf_op_find("MaxPool", "")->max_out, 1);
+    expect_indices(with_indices(0), INTS(1, 3, 4, 6, 8, 10, 8, 10));
+    expect_indices(with_indices(1), INTS(2, 6, 1, 5, 8, 12, 8, 12));
+}
+
+static void unpooling_puts_values_back(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("MaxUnpool", 11);
+    op_test_ints(t, "kernel_shape", 2, INTS(1, 2));
+    op_test_ints(t, "strides", 2, INTS(1, 2));
+    op_test_flow(t, SHAPE(1, 2, 1, 2), FLOATS(5, 6, 7, 8));
+    op_test_const_ints(t, SHAPE(1, 2, 1, 2), INTS(1, 2, 4, 7));
+    op_test_expect(t, 0, SHAPE(1, 2, 1, 4), FLOATS(0, 5, 6, 0, 7, 0, 0, 8), TOL_EXACT);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_const_ints(t, SHAPE(4), INTS(1, 2, 2, 5));
+    op_test_expect(t, 0, SHAPE(1, 2, 2, 5),
+                   FLOATS(0, 5, 6, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 8, 0, 0, 0, 0, 0, 0), TOL_EXACT);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_free(t);
+    t = op_test_new("MaxUnpool", 11);
+    op_test_ints(t, "kernel_shape", 2, INTS(1, 2));
+    op_test_flow(t, SHAPE(1, 1, 1, 2), FLOATS(5, 6));
+    op_test_const_ints(t, SHAPE(1, 1, 1, 2), INTS(0, 3));
+    CHECK_OK(t->ctx, op_test_prepare(t, RF_MODE_INFER, RF_LAYOUT_PLAIN));
+    CHECK_FAILS(t->ctx, RF_EMODEL, "index 3 is outside a dim of 3", t->op->forward(&t->step));
+    op_test_free(t);
 }
 
 int main(void)
@@ -148,7 +194,8 @@ int main(void)
         cmocka_unit_test(automatic_pads_and_dilations),
         cmocka_unit_test(gradients_over_three_axes_and_many_channels),
         cmocka_unit_test(what_cannot_be_pooled_is_refused),
-        cmocka_unit_test(the_output_of_indices_is_refused),
+        cmocka_unit_test(indices_count_rows_or_columns),
+        cmocka_unit_test(unpooling_puts_values_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
