@@ -1,5 +1,5 @@
 /*
- * Pad: begin and end of each dim grow (constant, reflect, edge) or shrink (negative pads). Pads are
+ * Pad: begin and end of each dim grow (constant, reflect, edge, wrap) or shrink (negative pads). Pads are
  * an attribute before opset 11, input 1 since; the constant is attribute or input 2; input 3 (opset
  * 18) names the axes. Opset 2.
  */
@@ -7,7 +7,13 @@
 
 #include "ops/index_map.h"
 
-typedef enum border { BORDER_CONSTANT, BORDER_REFLECT, BORDER_EDGE, BORDER_UNKNOWN } border;
+typedef enum border {
+    BORDER_CONSTANT,
+    BORDER_REFLECT,
+    BORDER_EDGE,
+    BORDER_WRAP,
+    BORDER_UNKNOWN
+} border;
 
 typedef struct pads {
     int64_t begin[RF_MAX_RANK], end[RF_MAX_RANK];
@@ -15,9 +21,10 @@ typedef struct pads {
 
 static border read_border(const rf_node *n)
 {
-    static const char *const names[] = {
-        [BORDER_CONSTANT] = "constant", [BORDER_REFLECT] = "reflect", [BORDER_EDGE] = "edge"
-    };
+    static const char *const names[] = { [BORDER_CONSTANT] = "constant",
+                                         [BORDER_REFLECT] = "reflect",
+                                         [BORDER_EDGE] = "edge",
+                                         [BORDER_WRAP] = "wrap" };
     const char *mode = rf_attr_string(n, "mode", "constant");
     for (int i = 0; i < BORDER_UNKNOWN; i++)
         if (!strcmp(mode, names[i]))
@@ -53,7 +60,8 @@ static rf_status check_dim(const rf_inference *io, border mode, int d, int64_t n
     if (begin > most || begin < -n || end > most || end < -n || n + begin + end < 0)
         return rf_infer_fail(io, RF_ESHAPE, "pads %lld and %lld do not fit dim %d of %lld",
                              (long long)begin, (long long)end, d, (long long)n);
-    if ((mode == BORDER_REFLECT && (begin >= n || end >= n)) || (mode == BORDER_EDGE && n == 0))
+    if ((mode == BORDER_REFLECT && (begin >= n || end >= n)) ||
+        ((mode == BORDER_EDGE || mode == BORDER_WRAP) && n == 0))
         if (begin > 0 || end > 0)
             return rf_infer_fail(io, RF_ESHAPE,
                                  "pads %lld and %lld need more than the %lld elements of dim %d",
@@ -70,15 +78,13 @@ static rf_status infer(rf_inference *io)
     pads p;
     if (mode == BORDER_UNKNOWN)
         return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "mode '%s'; refold has constant, reflect and edge",
+                             "mode '%s'; refold has constant, reflect, edge and wrap",
                              rf_attr_string(io->node, "mode", ""));
     RF_TRY(rf_infer_ints(io, "pads", 1, values, &count));
     RF_TRY(rf_infer_ints(io, NULL, 3, axes, &axes_count));
     if (!place(values, count, axes, axes_count, dst.rank, &p))
         return rf_infer_fail(io, RF_EMODEL, "%d pads for a tensor of %d dims", count, dst.rank);
-    if (io->in_count > 2 && io->in[2].present && !io->in[2].constant)
-        return rf_infer_fail(io, RF_EUNSUPPORTED,
-                             "the padding value changes at run time; refold needs a constant");
+    RF_TRY(rf_infer_known(io, 2));
     if (io->in_count > 2 && io->in[2].present && io->in[2].dtype != io->in[0].dtype)
         return rf_infer_fail(io, RF_EMODEL, "the padding value is %s, the input %s",
                              rf_dtype_name(io->in[2].dtype), rf_dtype_name(io->in[0].dtype));
@@ -99,6 +105,8 @@ static int64_t source(border mode, int64_t i, int64_t n)
         return -1;
     if (mode == BORDER_EDGE)
         return i < 0 ? 0 : n - 1;
+    if (mode == BORDER_WRAP)
+        return (i % n + n) % n;
     return i < 0 ? -i : 2 * (n - 1) - i;
 }
 

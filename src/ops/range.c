@@ -1,6 +1,5 @@
 /*
- * Range: start, start + delta, ... below (or above, for a negative delta) limit; all three
- * constant. Opset 11.
+ * Range: start, start + delta, ... below (or above, for a negative delta) limit. Opset 11.
  */
 #include <math.h>
 
@@ -11,10 +10,11 @@ static rf_status infer(rf_inference *io)
 {
     double v[3];
     for (int i = 0; i < 3; i++) {
+        RF_TRY(rf_infer_known(io, i));
         const rf_tensor *t = io->in[i].constant;
-        if (!t || t->count != 1 || t->dtype != io->in[0].dtype)
+        if (t->count != 1 || t->dtype != io->in[0].dtype)
             return rf_infer_fail(io, RF_EUNSUPPORTED,
-                                 "start, limit and delta must be constant numbers of one dtype");
+                                 "start, limit and delta must be numbers of one dtype");
         v[i] = rf_element_f64(t->dtype, t->data, 0);
     }
     const double count = ceil((v[1] - v[0]) / v[2]);

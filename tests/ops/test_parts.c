@@ -160,7 +160,7 @@ static void a_step_of_zero_is_refused(void **state)
     op_test_refused(t, RF_EMODEL, "a step is 0");
 }
 
-static void pad_has_three_borders(void **state)
+static void pad_has_four_borders(void **state)
 {
     (void)state;
     const struct {
@@ -168,7 +168,8 @@ static void pad_has_three_borders(void **state)
         float expected[7];
     } cases[] = { { "constant", { 9.0f, 9.0f, 1.0f, 2.0f, 3.0f, 4.0f, 9.0f } },
                   { "reflect", { 3.0f, 2.0f, 1.0f, 2.0f, 3.0f, 4.0f, 3.0f } },
-                  { "edge", { 1.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f, 4.0f } } };
+                  { "edge", { 1.0f, 1.0f, 1.0f, 2.0f, 3.0f, 4.0f, 4.0f } },
+                  { "wrap", { 3.0f, 4.0f, 1.0f, 2.0f, 3.0f, 4.0f, 1.0f } } };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         op_test *t = op_test_new("Pad", 11);
         op_test_string(t, "mode", cases[i].mode);
@@ -197,6 +198,31 @@ static void pad_of_channels_and_negative_pads(void **state)
     op_test_free(t);
 }
 
+static void pad_takes_the_axes_that_are_named(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("Pad", 18);
+    op_test_flow(t, SHAPE(2, 2), eight);
+    op_test_const_ints(t, SHAPE(2), INTS(1, 0));
+    op_test_absent(t);
+    op_test_const_ints(t, SHAPE(1), INTS(-2));
+    op_test_expect(t, 0, SHAPE(3, 2), FLOATS(0, 0, 1, 2, 3, 4), TOL_EXACT);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_free(t);
+}
+
+static void split_may_leave_a_smaller_part(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new_outputs("Split", 18, 3);
+    op_test_int(t, "num_outputs", 3);
+    op_test_flow(t, SHAPE(7), eight);
+    op_test_expect(t, 1, SHAPE(3), FLOATS(4, 5, 6), TOL_EXACT);
+    op_test_expect(t, 2, SHAPE(1), FLOATS(7), TOL_EXACT);
+    op_test_gradients(t, TOL_GRADIENT);
+    op_test_free(t);
+}
+
 static void pads_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -210,10 +236,10 @@ static void pads_that_do_not_fit_are_refused(void **state)
     op_test_flow(t, SHAPE(4), eight);
     op_test_refused(t, RF_ESHAPE, "need more than the 4 elements of dim 0");
     t = op_test_new("Pad", 2);
-    op_test_string(t, "mode", "wrap");
+    op_test_string(t, "mode", "mirror");
     op_test_ints(t, "pads", 2, INTS(1, 0));
     op_test_flow(t, SHAPE(4), eight);
-    op_test_refused(t, RF_EUNSUPPORTED, "mode 'wrap'");
+    op_test_refused(t, RF_EUNSUPPORTED, "mode 'mirror'");
     t = op_test_new("Pad", 2);
     op_test_ints(t, "pads", 3, INTS(1, 0, 0));
     op_test_flow(t, SHAPE(4), eight);
@@ -303,8 +329,10 @@ int main(void)
         cmocka_unit_test(slice_backwards_reaches_the_first_element),
         cmocka_unit_test(slice_may_leave_nothing),
         cmocka_unit_test(a_step_of_zero_is_refused),
-        cmocka_unit_test(pad_has_three_borders),
+        cmocka_unit_test(pad_has_four_borders),
         cmocka_unit_test(pad_of_channels_and_negative_pads),
+        cmocka_unit_test(pad_takes_the_axes_that_are_named),
+        cmocka_unit_test(split_may_leave_a_smaller_part),
         cmocka_unit_test(pads_that_do_not_fit_are_refused),
         cmocka_unit_test(tile_repeats),
         cmocka_unit_test(tile_of_many_samples_sums_every_copy),
