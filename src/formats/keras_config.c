@@ -21,6 +21,8 @@ double rf_keras_real(rf_net *net, const rf_keras_layer *l, const char *key, doub
     if (json_is_object(
             value)) /* a NumPy scalar: {"class_name": "__numpy__", "config": {"value": ...}} */
         value = json_object_get(json_object_get(value, "config"), "value");
+    if (json_array_size(value) == 1) /* [0.1], as Keras 2 writes what was given as a NumPy array */
+        value = json_array_get(value, 0);
     if (value && !json_is_number(value))
         rf_net_fail(net, RF_EMODEL, "'%s' in its config is no number", key);
     return json_is_number(value) ? json_number_value(value) : fallback;
