@@ -74,8 +74,26 @@ static rf_role vector_role(const rf_node *n, int i)
     return adds ? RF_ROLE_BIAS : RF_ROLE_WEIGHT;
 }
 
+static bool is_all(const rf_value *v, float number)
+{
+    const rf_tensor *t = v ? v->constant : NULL;
+    bool same = t && t->dtype == RF_DTYPE_F32;
+    for (int64_t i = 0; same && i < t->count; i++)
+        same = rf_tensor_f32(t)[i] == number;
+    return same;
+}
+
+/* Exporters spell GroupNorm out with an InstanceNormalization by 1 and 0; what learns stands behind it. */
+static bool only_normalizes(const rf_node *n)
+{
+    return rf_node_is(n, "InstanceNormalization") && is_all(rf_node_input(n, 1), 1.0f) &&
+           is_all(rf_node_input(n, 2), 0.0f);
+}
+
 static rf_role role_of(const rf_node *n, const rf_op *op, int i)
 {
+    if (only_normalizes(n))
+        return RF_ROLE_NONE;
     const rf_role role =
         i < (int)(sizeof op->roles / sizeof op->roles[0]) ? op->roles[i] : RF_ROLE_NONE;
     return role == RF_ROLE_NONE && i < 2 ? vector_role(n, i) : role;

@@ -117,6 +117,24 @@ static void vectors_beside_a_flowing_tensor_learn_and_scalars_do_not(void **stat
     free_net(&n, &params);
 }
 
+/* As exporters spell GroupNorm out: scale 1 and bias 0 are no parameters, others are. */
+static void an_instance_normalization_by_one_and_zero_does_not_learn(void **state)
+{
+    (void)state;
+    for (int learns = 0; learns < 2; learns++) {
+        net n = new_net();
+        rf_params params;
+        rf_value *y, *scale = constant(&n, "scale", SHAPE(2)),
+                     *bias = constant(&n, "bias", SHAPE(2));
+        rf_tensor_f32(scale->constant)[0] = 1.0f;
+        rf_tensor_f32(scale->constant)[1] = learns ? 1.5f : 1.0f;
+        node(&n, "InstanceNormalization", NULL, (rf_value *[]){ n.x, scale, bias }, 3, &y);
+        CHECK_OK(n.ctx, rf_params_collect(n.g, &params));
+        assert_int_equal(params.count, learns ? 2 : 0);
+        free_net(&n, &params);
+    }
+}
+
 static void a_shared_weight_is_listed_once(void **state)
 {
     (void)state;
@@ -137,6 +155,7 @@ int main(void)
         cmocka_unit_test(weights_are_found_behind_their_quantizers),
         cmocka_unit_test(ranges_that_are_off_frozen_or_static_do_not_learn),
         cmocka_unit_test(vectors_beside_a_flowing_tensor_learn_and_scalars_do_not),
+        cmocka_unit_test(an_instance_normalization_by_one_and_zero_does_not_learn),
         cmocka_unit_test(a_shared_weight_is_listed_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
