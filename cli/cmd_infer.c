@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "array_layout.h"
+#include "array_input.h"
 #include "commands.h"
 #include "json_writer.h"
 #include "model_input.h"
@@ -18,63 +18,6 @@ typedef struct inference {
     char **paths;                  /* [out_count] where each output goes */
     double seconds;
 } inference;
-
-typedef rf_status (*port_at)(const rf_graph *graph, int index, rf_port *out);
-
-/* Split "NAME=FILE" where NAME is one of the model's ports; else the port is -1 and all of it is the file. */
-static const char *split_name(const rf_graph *g, int count, port_at at, const char *text,
-                              int *port_out)
-{
-    rf_port port;
-    *port_out = -1;
-    for (int i = 0; i < count && at(g, i, &port) == RF_OK; i++) {
-        const size_t length = strlen(port.name);
-        if (strncmp(text, port.name, length) == 0 && text[length] == '=') {
-            *port_out = i;
-            return text + length + 1;
-        }
-    }
-    return text;
-}
-
-static int load_input(inference *f, const char *text)
-{
-    int index;
-    const char *path = split_name(f->graph, f->in_count, rf_graph_input, text, &index);
-    if (index < 0 && f->in_count > 1)
-        return cli_usage_error(
-            f->s->command,
-            "the model has %d inputs; --input '%s' must be NAME=FILE with one of "
-            "their names",
-            f->in_count, text);
-    index = index < 0 ? 0 : index;
-    if (f->inputs[index])
-        return cli_usage_error(f->s->command, "--input '%s': this input is given already", text);
-    const rf_status st = rf_tensor_load_npy(f->s->ctx, path, &f->inputs[index]);
-    if (st)
-        return cli_fail(f->s, st);
-    if (strcmp(f->s->options->input_layout, "nhwc") == 0)
-        return cli_channels_first(f->s, &f->inputs[index]);
-    return 0;
-}
-
-static int load_inputs(inference *f)
-{
-    const cli_texts *given = &f->s->options->inputs;
-    for (int i = 0; i < given->count; i++) {
-        const int code = load_input(f, given->items[i]);
-        if (code)
-            return code;
-    }
-    for (int i = 0; i < f->in_count; i++) {
-        rf_port port;
-        if (!f->inputs[i] && rf_graph_input(f->graph, i, &port) == RF_OK)
-            return cli_usage_error(f->s->command,
-                                   "model input '%s' is missing; give --input %s=X.npy", port.name,
-                                   port.name);
-    }
-    return 0;
-}
 
 /* "Y.npy" and "head/conv:0" make "Y.head_conv_0.npy". */
 static char *path_of_output(const char *pattern, const char *name)
@@ -112,7 +55,7 @@ static int name_outputs(inference *f)
     for (int i = 0; i < given->count; i++) {
         int index;
         const char *path =
-            split_name(f->model.graph, f->out_count, rf_graph_output, given->items[i], &index);
+            cli_split_port(f->model.graph, f->out_count, rf_graph_output, given->items[i], &index);
         if (index < 0 && given->count == 1)
             return name_all_outputs(f, path);
         if (index < 0)
@@ -256,7 +199,7 @@ int cmd_infer(cli_session *s)
     if (!code)
         code = check_outputs(&f);
     if (!code)
-        code = load_inputs(&f);
+        code = cli_arrays_load(s, f.graph, f.inputs);
     if (!code) {
         const rf_status st = compute(&f);
         code = st ? cli_fail(s, st) : save_outputs(&f);

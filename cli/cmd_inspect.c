@@ -179,7 +179,7 @@ static void print_memory(const rf_inspection *found)
         int64_t bytes;
     } modes[] = { { "inference", found->infer_bytes },
                   { "re-estimation", found->reestimate_bytes },
-                  { "FP32 training", found->train_bytes },
+                  { "training", found->train_bytes },
                   { "QAT", found->qat_bytes } };
     char amount[CLI_AMOUNT];
     if (found->activation_bytes <= 0)

@@ -113,6 +113,21 @@ const cli_command cli_commands[] = {
       .run = cmd_infer,
       .example = "refold infer model.onnx --input x.npy --output y.npy",
       .groups = { &cli_group_infer, &cli_group_general } },
+    { .name = "compare",
+      .operand = "A",
+      .second_operand = "B",
+      .usage = "A B --data D [options]",
+      .summary = "outputs and top-1 of two models on the same inputs, tensor by tensor",
+      .description =
+          "A and B are plain models, simulations in any state, or exported QDQ models. Outputs are "
+          "matched by name, else by position. Tensors in between are matched by name, as their "
+          "readers see them: behind the quantizer where there is one; --verbose lists all of them. "
+          "SQNR is the ratio of A's power to that of the error.",
+      .run = cmd_compare,
+      .checks = "data",
+      .example =
+          "refold compare 4.onnx out/model_qdq.onnx --data val/ --preset imagenet --runtime ort",
+      .groups = { &cli_group_data, &cli_group_compare, &cli_group_general } },
     { .name = "encodings",
       .operand = "SIM",
       .usage = "SIM [options]",

@@ -21,6 +21,7 @@ int cmd_fold(cli_session *session);
 int cmd_export(cli_session *session);
 int cmd_evaluate(cli_session *session);
 int cmd_infer(cli_session *session);
+int cmd_compare(cli_session *session);
 int cmd_encodings(cli_session *session);
 int cmd_convert(cli_session *session);
 int cmd_zoo(cli_session *session);

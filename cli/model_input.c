@@ -5,7 +5,11 @@
 
 int cli_model_load(cli_session *s, cli_model *out)
 {
-    const char *path = s->options->operand;
+    return cli_model_load_from(s, s->options->operand, out);
+}
+
+int cli_model_load_from(cli_session *s, const char *path, cli_model *out)
+{
     cli_model model = { 0 };
     rf_status st = rf_graph_load(s->ctx, path, &model.graph);
     if (!st && rf_graph_holds_sim(model.graph))

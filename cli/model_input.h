@@ -10,7 +10,8 @@ typedef struct cli_model {
 } cli_model;
 
 /* All give an exit code, with the failure reported. */
-int cli_model_load(cli_session *session, cli_model *out);     /* of the session's operand */
+int cli_model_load(cli_session *session, cli_model *out); /* of the session's operand */
+int cli_model_load_from(cli_session *session, const char *path, cli_model *out);
 /* The session's operand as a plain graph, with the options of cli_group_import. */
 int cli_graph_import(cli_session *session, rf_graph **out);
 int cli_model_load_sim(cli_session *session, cli_model *out); /* a plain model is an error */

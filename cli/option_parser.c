@@ -234,6 +234,8 @@ static int check_required(const parser *p)
 {
     if (!p->out->operand)
         return cli_usage_error(p->command, "%s is missing", p->command->operand);
+    if (p->command->second_operand && !p->out->second_operand)
+        return cli_usage_error(p->command, "%s is missing", p->command->second_operand);
     const cli_option *o;
     for (int i = 0; (o = option_at(p->command, i)); i++) {
         if (o->required && !is_given(p, o) && !is_left_to_command(p, o))
@@ -267,6 +269,11 @@ int cli_options_parse(const cli_command *command, int count, char **arguments, c
             only_operands = true;
         else if (!only_operands && arguments[i][0] == '-' && arguments[i][1])
             code = parse_option(&p, arguments + i, count - i, &used);
+        else if (out->operand && command->second_operand && !out->second_operand)
+            out->second_operand = arguments[i];
+        else if (out->second_operand)
+            code = cli_usage_error(command, "found '%s' after %s and %s; two are enough",
+                                   arguments[i], command->operand, command->second_operand);
         else if (out->operand)
             code = cli_usage_error(command, "found '%s' after %s '%s'; one %s is enough",
                                    arguments[i], command->operand, out->operand, command->operand);

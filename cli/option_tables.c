@@ -111,6 +111,45 @@ const cli_group cli_group_infer = {
         END },
 };
 
+const cli_group cli_group_compare = {
+    "Comparison",
+    (const cli_option[]){
+        { .name = "input",
+          .kind = CLI_TEXTS,
+          .argument = "[NAME=]X.npy",
+          .help = "float32 array [n, ...] in place of --data; once for each input of A",
+          .shown = "none",
+          FIELD(inputs) },
+        { .name = "samples",
+          .kind = CLI_INT,
+          .argument = "N",
+          .help = "compare on the first N samples",
+          .fallback = "256",
+          FIELD(samples),
+          .min = 1,
+          .max = MOST },
+        { .name = "tolerance",
+          .kind = CLI_REAL,
+          .argument = "X",
+          .help = "a tensor differs when its largest error is more than X of its largest value",
+          .fallback = "1e-4",
+          FIELD(tolerance),
+          .min = 0,
+          .max = 1e6 },
+        { .name = "outputs-only",
+          .kind = CLI_FLAG,
+          .help = "leave out the tensors between inputs and outputs",
+          FIELD(outputs_only) },
+        { .name = "runtime",
+          .kind = CLI_CHOICE,
+          .argument = "refold|ort",
+          .help = "what runs B: refold, or ONNX Runtime in Node.js (npm package onnxruntime-node, "
+                  "looked for in $REFOLD_ORT, here, in demo/ and among the global ones)",
+          .fallback = "refold",
+          FIELD(runtime) },
+        END },
+};
+
 const cli_group cli_group_data = {
     "Data",
     (const cli_option[]){

@@ -21,7 +21,8 @@ typedef struct cli_reals {
 
 /* Values of every option of every command; defaults come from the option tables. */
 typedef struct cli_options {
-    const char *operand; /* MODEL, SIM or NAME */
+    const char *operand;        /* MODEL, SIM or NAME */
+    const char *second_operand; /* of commands that take two */
     /* general */
     int64_t threads, seed;
     const char *compute, *log;
@@ -52,6 +53,11 @@ typedef struct cli_options {
     const char *estimator, *to;
     /* export */
     const char *formats, *prefix, *encodings_version, *qdq_weights, *qdq_bias;
+    /* compare */
+    const char *runtime;
+    int64_t samples;
+    double tolerance;
+    bool outputs_only;
     /* models of other frameworks */
     const char *weights, *signature, *import_inputs, *import_outputs, *input_shapes;
     const char *model_template;
@@ -98,7 +104,7 @@ typedef struct cli_group {
 
 extern const cli_group cli_group_import;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
-    cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
+    cli_group_compare, cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
     cli_group_calibration, cli_group_inspection, cli_group_load_encodings, cli_group_training,
     cli_group_reestimation, cli_group_order, cli_group_fold, cli_group_export, cli_group_zoo,
     cli_group_general;
@@ -109,9 +115,10 @@ struct cli_session;
 
 typedef struct cli_command {
     const char *name;
-    const char *operand; /* "MODEL" */
-    const char *usage;   /* what follows the name */
-    const char *summary; /* one line, no full stop */
+    const char *operand;        /* "MODEL" */
+    const char *second_operand; /* of commands that take two; else NULL */
+    const char *usage;          /* what follows the name */
+    const char *summary;        /* one line, no full stop */
     const char *description;
     int (*run)(struct cli_session *session); /* exit code */
     const char
