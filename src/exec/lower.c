@@ -238,19 +238,6 @@ bool rf_plan_passes_through(const rf_plan *plan, const rf_node *n)
              !rf_attr_int(n, "frozen", 0)));
 }
 
-bool rf_plan_keeps_codes(const rf_node *n)
-{
-    if (!is_activation_quantizer(n) || rf_attr_int(n, "bitwidth", 8) > 8 ||
-        rf_attr_int(n, "axis", -1) >= 0 || n->outputs[0]->is_output)
-        return false;
-    for (const rf_use *u = n->outputs[0]->uses; u; u = u->next) {
-        const rf_op *op = rf_op_find(u->node->op_type, u->node->domain);
-        if (op && op->takes_codes && u->index == 0)
-            return true;
-    }
-    return false;
-}
-
 static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in)
 {
     rf_planned step;
@@ -297,10 +284,14 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
     if (fused)
         return RF_OK;
 
+    bool integers;
+    const char *why_float;
+    rf_plan_choose_integers(plan, n, op, in, &integers, &why_float);
     for (int i = 0; i < n->input_count; i++)
-        RF_TRY(rf_plan_fit_input(plan, op, i, &in[i]));
+        RF_TRY(rf_plan_fit_input(plan, op, integers, i, &in[i]));
     rf_planned step;
     RF_TRY(rf_plan_new_step(plan, n, op, n->input_count, &step));
+    step.why_float = why_float;
     memcpy(step.in, in, (size_t)n->input_count * sizeof *in);
     for (int i = 0; i < n->output_count; i++) {
         step.out[i] = RF_NO_SLOT;
@@ -309,11 +300,11 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
         rf_view view;
         rf_view_init(&view, specs[i].dtype, &specs[i].shape,
                      rf_plan_output_layout(plan, &step, specs[i].shape.rank));
-        if (rf_node_is_fakequant(n) && rf_plan_keeps_codes(n))
-            view.dtype = RF_DTYPE_U8;
+        int maker;
+        view.dtype = rf_plan_output_dtype(plan, &step, integers, view.dtype, &maker);
         RF_TRY(rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]));
-        plan->slots.items[step.out[i]].has_codes =
-            rf_node_is_fakequant(n) && view.dtype == RF_DTYPE_U8;
+        if (maker >= 0)
+            rf_plan_mark_codes(plan, step.out[i], maker);
     }
     return rf_plan_push_step(plan, &step);
 }
