@@ -16,6 +16,7 @@
  *    10  zoo                     untrained networks
  *    11  inspection              what a network holds, and what would become of it
  *    12  comparison              two networks on the same samples, tensor by tensor
+ *    13  several processes       the same steps, shared by the ranks of an MPI job
  *
  * Conventions. A function that can fail returns rf_status; on failure no output argument has been
  * written, and rf_context_message() tells the fault, its place and the cure in one line.
@@ -267,7 +268,9 @@ typedef struct rf_dataset_options {
         augment; /* "flip,crop:4", "none" or NULL; crop:P pads P black pixels and cuts the old size at random */
     int64_t channels, height,
         width; /* what the model takes; 0: any. Gray <-> RGB is converted; a size that does not fit is an error */
-    bool input_nhwc; /* arrays lie [n, h, w, c]; default [n, c, h, w] */
+    bool input_nhwc; /* arrays lie [n, ..., c]; default [n, c, ...] */
+    bool
+        input_nchw_where_it_fits; /* with input_nhwc: arrays that only fit channels, height, width in this order lie so */
 } rf_dataset_options;
 #define RF_DATASET_OPTIONS_INIT                                                                    \
     {                                                                                              \
@@ -651,6 +654,36 @@ RF_API void rf_export_report_free(rf_export_report *report);
 RF_API RF_MUST_USE rf_status rf_export(rf_sim *sim, const char *dir,
                                        const rf_export_options *options, rf_export_report **out);
 
+/** Options of rf_export_keras, from RF_KERAS_EXPORT_OPTIONS_INIT. */
+typedef struct rf_keras_export_options {
+    const char *template_file; /* the Keras file; NULL: the one that the model was read from, under the same path */
+    const char *weights;       /* of a template that is a JSON architecture; NULL: the file beside it */
+    bool force;                /* replace files that exist */
+} rf_keras_export_options;
+#define RF_KERAS_EXPORT_OPTIONS_INIT                                                               \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef struct rf_keras_export_report {
+    int layers;        /* whose weights were written */
+    int identities;    /* BN layers that were folded away and now do nothing */
+    int biases_added;  /* layers that had none: use_bias is true in the new file's architecture */
+    bool json_written; /* the architecture of a weights file had to change: it lies beside as .json */
+} rf_keras_export_report;
+
+/**
+ * Write the parameters of a simulation into a copy of the Keras file that its model came from: what rf_export calls the
+ * plain model, parameters on their grids. A BN that was folded stays as the identity (gamma 1, beta 0, mean 0, variance
+ * 1 - epsilon). The copy has what Keras loads, not the optimizer's state.
+ * @param out  may be NULL
+ * @return RF_OK, RF_ESTATE (not calibrated), RF_EARG (no template is known), RF_EMODEL (the template does not fit: names
+ *         the layer), RF_EEXIST, RF_EIO, RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_export_keras(rf_sim *sim, const char *path,
+                                             const rf_keras_export_options *options,
+                                             rf_keras_export_report *out);
+
 /* ------------------------------------------------------------------------------- 10  zoo --- */
 
 typedef struct rf_zoo_options {
@@ -800,6 +833,26 @@ typedef struct rf_compare_options {
 RF_API RF_MUST_USE rf_status rf_compare(const rf_graph *a, const rf_graph *b,
                                         const rf_compare_options *options, rf_compared **out);
 RF_API void rf_compared_free(rf_compared *compared);
+
+/* ----------------------------------------------------------------- 13  several processes --- */
+
+/**
+ * Join the MPI job that a launcher (mpirun) started this process in; without a launcher, or in a library built without
+ * MPI, do nothing. From then on rf_sim_calibrate, rf_train_*, rf_reestimate_* and rf_evaluate are collective: every rank
+ * calls them with the same arguments, reads its share of each epoch, and has the same result; `batch` is that of all
+ * ranks together. Rank 0 alone reads and writes checkpoints. One context of a process may do this, once.
+ * Docs: SCALING.md; formulas: NUMERICS.md, section 9.
+ * @param timeout seconds that a rank waits for the others before it gives up and names those that did not come
+ * @return RF_OK, RF_EARG (timeout), RF_ESTATE (joined already), RF_EIO (MPI), RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_distributed_init(rf_context *ctx, double timeout);
+/** Wait for the others and leave; before rf_context_free. */
+RF_API RF_MUST_USE rf_status rf_distributed_finalize(rf_context *ctx);
+/** End all processes of the job at once; for a rank that met a fault of its own. Does nothing for a process alone. */
+RF_API void rf_distributed_abort(rf_context *ctx, int exit_code);
+RF_API int rf_distributed_rank(const rf_context *ctx); /**< from 0; 0 alone */
+RF_API int rf_distributed_size(const rf_context *ctx); /**< processes; 1 alone */
+RF_API bool rf_distributed_available(void);            /**< built with MPI */
 
 #ifdef __cplusplus
 }
