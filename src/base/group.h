@@ -32,9 +32,6 @@ struct rf_group {
 rf_group *rf_context_group(const rf_context *ctx);
 void rf_context_set_group(rf_context *ctx, rf_group *group);
 
-int rf_group_rank(const rf_context *ctx); /* 0 alone */
-int rf_group_size(const rf_context *ctx); /* 1 alone */
-
 /* The `bytes` of every rank, in rank order: all [size * bytes]. */
 rf_status rf_group_gather(rf_context *ctx, const void *mine, size_t bytes, void *all);
 /* What rank 0 has, to everybody. */
@@ -42,7 +39,13 @@ rf_status rf_group_share(rf_context *ctx, void *data, size_t bytes);
 /* Sums over ranks, in place, the same bits on every rank. */
 rf_status rf_group_sum(rf_context *ctx, double *values, int64_t count);
 /*
- * The same in the background: `values` belong to the group until rf_group_end_sums, which waits for all that were
+ * Whether all came through: RF_OK, or the status and the message of the first rank that did not, with its number in front.
+ */
+rf_status rf_group_agree(rf_context *ctx, rf_status mine);
+/* rf_check_interrupt for all: as soon as one was asked to stop, every rank is. */
+rf_status rf_group_check_interrupt(rf_context *ctx);
+/*
+ * Sums in the background: `values` belong to the group until rf_group_end_sums, which waits for all that were
  * begun. rf_group_progress, called now and then in between, moves them on.
  */
 rf_status rf_group_begin_sum(rf_context *ctx, float *values, int64_t count);

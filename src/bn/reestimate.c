@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/group.h"
 #include "bn/estimator.h"
 #include "exec/computed_params.h"
 #include "graph/ports.h"
@@ -92,49 +93,107 @@ static rf_status collect_layers(rf_reestimation *r, rf_graph *g)
 
 /* --- the batches --- */
 
-static rf_status add_batch(rf_reestimation *r, const rf_plan *plan, rf_estimator estimator)
+/* Numbers that a batch leaves, all layers in a row: means, variances, and the count, 0 where a layer had no batch. */
+static size_t record_size(const rf_reestimation *r)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < r->layers.count; i++)
+        size += 2 * (size_t)r->layers.items[i].report.channels + 1;
+    return size;
+}
+
+static rf_status record_batch(const rf_reestimation *r, const rf_plan *plan, double *record)
+{
+    for (size_t i = 0; i < r->layers.count; i++) {
+        const layer *l = &r->layers.items[i];
+        const rf_step *step = rf_plan_step_of(plan, l->node);
+        const size_t channels = (size_t)l->report.channels;
+        rf_bn_batch batch = { 0 };
+        if (step) { /* else fed by constants only: it has no statistics to learn from data */
+            rf_bn_step_batch(step, &batch);
+            if (batch.count < 2)
+                return rf_fail(r->ctx, RF_EDATA,
+                               "BatchNormalization '%s' sees one value a channel in a batch, which "
+                               "has no variance; use a larger batch",
+                               l->node->name);
+            memcpy(record, batch.mean, channels * sizeof *record);
+            memcpy(record + channels, batch.var, channels * sizeof *record);
+        }
+        record[2 * channels] = (double)batch.count;
+        record += 2 * channels + 1;
+    }
+    return RF_OK;
+}
+
+static void add_record(rf_reestimation *r, const double *record, rf_estimator estimator)
 {
     for (size_t i = 0; i < r->layers.count; i++) {
         layer *l = &r->layers.items[i];
-        const rf_step *step = rf_plan_step_of(plan, l->node);
-        rf_bn_batch batch;
-        if (!step) /* fed by constants only: it has no statistics to learn from data */
-            continue;
-        rf_bn_step_batch(step, &batch);
-        if (batch.count < 2)
-            return rf_fail(r->ctx, RF_EDATA,
-                           "BatchNormalization '%s' sees one value a channel in a batch, which has "
-                           "no variance; use a larger batch",
-                           l->node->name);
-        rf_estimate_add(&l->estimate, estimator, &batch);
+        const int64_t channels = l->report.channels;
+        const rf_bn_batch batch = { .channels = channels,
+                                    .count = (int64_t)record[2 * channels],
+                                    .mean = record,
+                                    .var = record + channels };
+        if (batch.count > 0)
+            rf_estimate_add(&l->estimate, estimator, &batch);
+        record += 2 * channels + 1;
     }
     r->batches++;
+}
+
+/* One batch forward, in this process. */
+static rf_status run_batch(const rf_reestimation *r, rf_feed *feed, double *record)
+{
+    rf_plan *plan = NULL;
+    rf_batch batch;
+
+    RF_TRY(rf_feed_next(feed, &plan, &batch));
+    if (!plan)
+        return rf_fail(r->ctx, RF_EINTERNAL, "the data ended early");
+    RF_TRY(rf_plan_forward(plan));
+    return record_batch(r, plan, record);
+}
+
+/*
+ * Every process takes a batch of its own; what they leave is added up in the order of batches, so that the result is the
+ * one of a single process, bit for bit.
+ */
+static rf_status run_rounds(rf_reestimation *r, rf_feed *feed, int64_t most, rf_estimator estimator,
+                            double *records)
+{
+    const int size = rf_distributed_size(r->ctx), rank = rf_distributed_rank(r->ctx);
+    const size_t count = record_size(r);
+    double *mine = records + (size_t)size * count;
+    rf_meter meter;
+
+    rf_meter_start(&meter, r->ctx, "reestimate", "batch", most);
+    RF_TRY(rf_feed_start(feed, 0, 0));
+    while (r->batches < most) {
+        RF_TRY(rf_group_check_interrupt(r->ctx));
+        if (r->batches + rank < most)
+            RF_TRY(run_batch(r, feed, mine));
+        RF_TRY(rf_group_gather(r->ctx, mine, count * sizeof *mine, records));
+        for (int k = 0; k < size && r->batches < most; k++)
+            add_record(r, records + (size_t)k * count, estimator);
+        rf_meter_update(&meter, r->batches, rf_feed_images(feed, r->batches));
+    }
     return RF_OK;
 }
 
 static rf_status run_batches(rf_reestimation *r, rf_feed *feed, int64_t most,
                              rf_estimator estimator)
 {
-    rf_meter meter;
-    int64_t images = 0;
+    const size_t sets = (size_t)rf_distributed_size(r->ctx) + 1;
+    double *records = rf_calloc(r->ctx, sets * record_size(r), sizeof *records);
 
-    rf_meter_start(&meter, r->ctx, "reestimate", "batch", most);
-    RF_TRY(rf_feed_start(feed, 0, 0));
-    while (r->batches < most) {
-        rf_plan *plan = NULL;
-        rf_batch batch;
-        RF_TRY(rf_check_interrupt(r->ctx));
-        RF_TRY(rf_feed_next(feed, &plan, &batch));
-        if (batch.count == 0)
-            break;
-        RF_TRY(rf_plan_forward(plan));
-        RF_TRY(add_batch(r, plan, estimator));
-        images += batch.count;
-        rf_meter_update(&meter, r->batches, images);
-    }
-    if (r->batches == 0)
-        return rf_fail(r->ctx, RF_EDATA, "the data set has no batch to re-estimate from");
-    return RF_OK;
+    if (!records)
+        return RF_ENOMEM;
+    const rf_status st =
+        most < 1 ? rf_fail(r->ctx, RF_EDATA, "the data set has no batch to re-estimate from")
+                 : run_rounds(r, feed, most, estimator, records);
+    rf_free(r->ctx, records);
+    return st;
 }
 
 /* All results are looked at before the first one is written. */
@@ -208,6 +267,7 @@ static rf_status open_feed(rf_reestimation *r, rf_graph *g, const rf_dataset *da
                                       .shuffle = !o->no_shuffle,
                                       .augment = !o->no_augment,
                                       .drop_last = samples >= batch || fixed > 0,
+                                      .share = RF_SHARE_OF_BATCHES,
                                       .plan = { .mode = RF_MODE_BN_BATCH } };
 
     if (samples < 1 || (fixed > 0 && samples < fixed))

@@ -72,9 +72,10 @@ typedef struct part {
 
 static part part_of(const rf_loader *l, int64_t turn)
 {
-    const bool whole = l->share.of == RF_SHARE_OF_BATCHES;
+    const bool turns = l->share.of == RF_SHARE_OF_BATCHES;
+    const bool whole = l->share.of != RF_SHARE_OF_SAMPLES;
     const int64_t rank = l->share.rank, size = l->share.size;
-    const int64_t batch = l->first + (whole ? turn * size + rank : turn);
+    const int64_t batch = l->first + (turns ? turn * size + rank : turn);
     const int64_t rest = l->samples - batch * l->batch, total = rest < l->batch ? rest : l->batch;
     return (part){ .batch = batch,
                    .total = total,
@@ -198,6 +199,16 @@ static void make_order(rf_loader *l, int64_t epoch)
         l->order[i] = l->order[j];
         l->order[j] = at_i;
     }
+}
+
+void rf_loader_set_share(rf_loader *l, rf_share_of of)
+{
+    pthread_mutex_lock(&l->lock);
+    l->running = false;
+    while (l->busy > 0)
+        pthread_cond_wait(&l->done, &l->lock);
+    l->share.of = of;
+    pthread_mutex_unlock(&l->lock);
 }
 
 rf_status rf_loader_start(rf_loader *l, int64_t epoch, int64_t first)

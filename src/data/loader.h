@@ -9,9 +9,10 @@
 
 /*
  * Which part of an epoch is read here when several processes share it. size 0 or 1: all. Samples: a slice of every batch,
- * slices differing by one sample at most. Batches: every size-th one, beginning with batch first + rank.
+ * slices differing by one sample at most. Batches: every size-th one, beginning with batch first + rank. All: everything,
+ * whoever reads it as well.
  */
-typedef enum rf_share_of { RF_SHARE_OF_SAMPLES, RF_SHARE_OF_BATCHES } rf_share_of;
+typedef enum rf_share_of { RF_SHARE_OF_SAMPLES, RF_SHARE_OF_BATCHES, RF_SHARE_OF_ALL } rf_share_of;
 typedef struct rf_share {
     int rank, size;
     rf_share_of of;
@@ -36,9 +37,9 @@ typedef struct rf_loader rf_loader;
 
 /* One batch; pointers live until the next call of rf_loader_next. total 0: the epoch is over. */
 typedef struct rf_batch {
-    int64_t count; /* samples here; may be 0 where samples are shared */
-    int64_t total; /* samples of all processes together */
-    int64_t first; /* position in the batch of the first one here */
+    int64_t count;              /* samples here; may be 0 where samples are shared */
+    int64_t total;              /* samples of all processes together */
+    int64_t first;              /* position in the batch of the first one here */
     const float *const *inputs; /* [input_count] [count, sample...] dense */
     const int64_t *labels;      /* [count]; NULL without */
     double waited;              /* seconds this call waited for data */
@@ -48,6 +49,8 @@ rf_status rf_loader_new(rf_context *ctx, const rf_dataset *dataset,
                         const rf_loader_options *options, rf_loader **out);
 void rf_loader_free(rf_loader *loader);
 int64_t rf_loader_batches(const rf_loader *loader); /* an epoch, of all processes */
+/* Between two epochs, and not to or from shares of samples, whose batches are smaller. */
+void rf_loader_set_share(rf_loader *loader, rf_share_of of);
 /* Begin epoch `epoch` (any number; it seeds the order) at batch `first`. */
 rf_status rf_loader_start(rf_loader *loader, int64_t epoch, int64_t first);
 rf_status rf_loader_next(rf_loader *loader, rf_batch *out);

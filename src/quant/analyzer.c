@@ -104,20 +104,20 @@ RF_MULTIARCH static summary summarize_dense(const float *values, int64_t count)
     return summarize(values, count, /*stride=*/1);
 }
 
-static void add_summary(rf_analyzer *a, const summary *s)
+static void add_summary(rf_tally *t, const summary *s)
 {
-    a->finite += s->finite;
-    a->nans += s->nans;
+    t->finite += s->finite;
+    t->nans += s->nans;
     if (s->finite > 0) {
-        a->min = fmin(a->min, (double)s->min);
-        a->max = fmax(a->max, (double)s->max);
+        t->min = fmin(t->min, (double)s->min);
+        t->max = fmax(t->max, (double)s->max);
     }
 }
 
 #define PARTS 16
 #define PART_LEAST 16384 /* values; fewer are not worth a thread */
 
-static void gather(rf_analyzer *a, const float *values, int64_t count, int64_t stride)
+static void gather(const float *values, int64_t count, int64_t stride, rf_tally *t)
 {
     const int64_t wanted = count / PART_LEAST + 1, parts = wanted < PARTS ? wanted : PARTS;
     summary found[PARTS];
@@ -129,17 +129,43 @@ static void gather(rf_analyzer *a, const float *values, int64_t count, int64_t s
             stride == 1 ? summarize_dense(part, end - begin) : summarize(part, end - begin, stride);
     }
     for (int64_t k = 0; k < parts; k++)
-        add_summary(a, &found[k]);
+        add_summary(t, &found[k]);
+}
+
+bool rf_analyzer_is_laid(const rf_analyzer *a)
+{
+    return !a->wide && (!a->histogram || a->histogram->laid);
+}
+
+void rf_analyzer_tally(const rf_analyzer *a, const float *values, int64_t count, int64_t stride,
+                       rf_tally *out)
+{
+    *out = (rf_tally){ .seen = count, .min = DBL_MAX, .max = -DBL_MAX };
+    gather(values, count, stride, out);
+    if (a->histogram && a->histogram->laid)
+        rf_histogram_count(a->histogram, values, count, stride, out->hits);
+}
+
+void rf_analyzer_add(rf_analyzer *a, const rf_tally *t)
+{
+    a->seen += t->seen;
+    a->finite += t->finite;
+    a->nans += t->nans;
+    a->min = fmin(a->min, t->min);
+    a->max = fmax(a->max, t->max);
+    if (a->histogram)
+        rf_histogram_add(a->histogram, t->seen, t->hits);
 }
 
 void rf_analyzer_update(rf_analyzer *a, const float *values, int64_t count, int64_t stride)
 {
-    a->seen += count;
-    gather(a, values, count, stride);
+    rf_tally t;
     if (a->histogram)
-        rf_histogram_update(a->histogram, values, count, stride);
+        rf_histogram_lay(a->histogram, values, count, stride);
     if (a->wide)
         rf_wide_histogram_update(a->wide, values, count, stride);
+    rf_analyzer_tally(a, values, count, stride, &t);
+    rf_analyzer_add(a, &t);
 }
 
 bool rf_analyzer_has_data(const rf_analyzer *a)

@@ -92,8 +92,8 @@ static void tally_part(const float *values, int64_t count, int64_t stride, float
 #define PART_LEAST 16384 /* values; fewer are not worth a thread */
 
 /* Whole numbers, so that neither parts nor threads change the sums. */
-static void count_hits(const rf_histogram *h, const float *values, int64_t count, int64_t stride,
-                       int64_t hits[RF_HISTOGRAM_BINS + 2])
+void rf_histogram_count(const rf_histogram *h, const float *values, int64_t count, int64_t stride,
+                        int64_t hits[RF_HISTOGRAM_BINS + 2])
 {
     const float width = (float)(h->left[1] - h->left[0]);
     const float shift = (float)(h->left[0] / (double)width);
@@ -111,18 +111,17 @@ static void count_hits(const rf_histogram *h, const float *values, int64_t count
     }
 }
 
-void rf_histogram_update(rf_histogram *h, const float *values, int64_t count, int64_t stride)
+void rf_histogram_lay(rf_histogram *h, const float *values, int64_t count, int64_t stride)
 {
-    int64_t hits[RF_HISTOGRAM_BINS + 2] = { 0 };
     float min, max;
-    if (!h->laid) {
-        if (!finite_ends(values, count, stride, &min, &max) || (min == 0.0f && max == 0.0f))
-            return;
+    if (!h->laid && finite_ends(values, count, stride, &min, &max) && !(min == 0.0f && max == 0.0f))
         lay_bins(h, min, max);
-    }
-    count_hits(h, values, count, stride, hits);
+}
+
+void rf_histogram_add(rf_histogram *h, int64_t count, const int64_t hits[RF_HISTOGRAM_BINS + 2])
+{
     const int64_t seen = count - hits[NOT_FINITE];
-    if (seen == 0)
+    if (!h->laid || seen == 0)
         return;
     const double before = (double)h->batches++;
     for (int i = 0; i < RF_HISTOGRAM_BINS; i++)

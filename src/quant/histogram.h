@@ -19,8 +19,13 @@ typedef struct rf_histogram {
     int64_t batches;
 } rf_histogram;
 
-/* Values that are not finite are left out. */
-void rf_histogram_update(rf_histogram *h, const float *values, int64_t count, int64_t stride);
+/* Lay the bins for these values, unless there are bins, or the values are all zero. */
+void rf_histogram_lay(rf_histogram *h, const float *values, int64_t count, int64_t stride);
+/* Add to `hits`: values in each bin, outside of all, and not finite. The bins must be laid. */
+void rf_histogram_count(const rf_histogram *h, const float *values, int64_t count, int64_t stride,
+                        int64_t hits[RF_HISTOGRAM_BINS + 2]);
+/* A batch of `count` values with these hits. Values that are not finite are left out. */
+void rf_histogram_add(rf_histogram *h, int64_t count, const int64_t hits[RF_HISTOGRAM_BINS + 2]);
 /* Left ends of the outermost bins with mass, widened to hold 0 and to RF_MIN_RANGE. */
 void rf_histogram_range(const rf_histogram *h, float *low_out, float *high_out);
 

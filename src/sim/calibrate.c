@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/group.h"
 #include "base/status.h"
 #include "ops/params.h"
 #include "sim/feed.h"
@@ -27,8 +28,10 @@ typedef struct calibration {
     rf_context *ctx;
     saved_range *saved;      /* [quantizers] */
     rf_analyzer **analyzers; /* [quantizers] of activations; NULL elsewhere */
-    int64_t valid, batch;    /* samples in this batch that are data, and in all */
-    float *plain;            /* a tensor that does not lie densely, copied */
+    rf_tally *tallies;    /* [quantizers] of this process's batch, while each process has its own */
+    bool apart;           /* the same */
+    int64_t valid, batch; /* samples in this batch that are data, and in all */
+    float *plain;         /* a tensor that does not lie densely, copied */
     int64_t plain_count;
 } calibration;
 
@@ -209,33 +212,86 @@ static rf_status observe(void *user, const rf_node *node, const rf_view *src)
     const float *values = rf_view_f32(src);
     if (!rf_view_is_dense(src))
         RF_TRY(copy_plain(c, src, &values));
-    rf_analyzer_update(c->analyzers[i], values, valid_count(c, src), 1);
+    if (c->apart)
+        rf_analyzer_tally(c->analyzers[i], values, valid_count(c, src), 1, &c->tallies[i]);
+    else
+        rf_analyzer_update(c->analyzers[i], values, valid_count(c, src), 1);
     return RF_OK;
+}
+
+/* Next batch of this process, if there is one. */
+static rf_status run_batch(calibration *c, rf_feed *feed)
+{
+    rf_plan *plan = NULL;
+    rf_batch batch;
+    RF_TRY(rf_feed_next(feed, &plan, &batch));
+    if (!plan)
+        return RF_OK;
+    c->valid = batch.count;
+    c->batch = rf_plan_input(plan, 0)->dims[0];
+    return rf_plan_forward(plan);
+}
+
+/* Whether batches may be looked at apart: the first ones lay the bins of histograms. */
+static bool all_laid(const calibration *c)
+{
+    for (size_t i = 0; i < c->sim->quantizers.count; i++)
+        if (c->analyzers[i] && !rf_analyzer_is_laid(c->analyzers[i]))
+            return false;
+    return rf_distributed_size(c->ctx) > 1;
+}
+
+static void add_tallies(calibration *c, const rf_tally *tallies)
+{
+    for (size_t i = 0; i < c->sim->quantizers.count; i++)
+        if (c->analyzers[i] && tallies[i].seen > 0)
+            rf_analyzer_add(c->analyzers[i], &tallies[i]);
+}
+
+/* Every process takes a batch of its own; what they hold is added in the order of batches, as if by one process. */
+static rf_status run_rounds(calibration *c, rf_feed *feed, rf_meter *meter, int64_t first)
+{
+    const int size = rf_distributed_size(c->ctx);
+    const size_t count = c->sim->quantizers.count;
+    rf_tally *all = rf_calloc(c->ctx, (size_t)size * count + 1, sizeof *all);
+    c->tallies = rf_calloc(c->ctx, count + 1, sizeof *c->tallies);
+    c->apart = true;
+    rf_feed_set_share(feed, RF_SHARE_OF_BATCHES);
+    rf_status st = all && c->tallies ? rf_feed_start(feed, /*epoch=*/0, first) : RF_ENOMEM;
+    for (int64_t done = first; !st && done < rf_feed_batches(feed); done += size) {
+        memset(c->tallies, 0, count * sizeof *c->tallies);
+        st = rf_group_check_interrupt(c->ctx);
+        if (!st)
+            st = run_batch(c, feed);
+        if (!st)
+            st = rf_group_gather(c->ctx, c->tallies, count * sizeof *c->tallies, all);
+        for (int r = 0; !st && r < size; r++)
+            add_tallies(c, all + (size_t)r * count);
+        const int64_t images = rf_feed_images(feed, done + size);
+        rf_meter_update(meter, images, images);
+    }
+    rf_free(c->ctx, all);
+    return st;
 }
 
 static rf_status run_batches(calibration *c, rf_feed *feed, int64_t *samples_out)
 {
-    rf_meter meter;
+    const int64_t batches = rf_feed_batches(feed);
     int64_t done = 0;
-    rf_meter_start(&meter, c->ctx, "calibrate", "img", rf_feed_samples(feed));
-    RF_TRY(rf_feed_start(feed, /*epoch=*/0, /*first=*/0));
-    for (;;) {
-        rf_plan *plan = NULL;
-        rf_batch batch;
-        RF_TRY(rf_check_interrupt(c->ctx));
-        RF_TRY(rf_feed_next(feed, &plan, &batch));
-        if (batch.count == 0)
-            break;
-        c->valid = batch.count;
-        c->batch = rf_plan_input(plan, 0)->dims[0];
-        RF_TRY(rf_plan_forward(plan));
-        done += batch.count;
-        rf_meter_update(&meter, done, done);
-    }
-    if (done == 0)
+    rf_meter meter;
+    *samples_out = rf_feed_samples(feed);
+    if (*samples_out == 0)
         return rf_fail(c->ctx, RF_EDATA, "cannot calibrate: the data set has no samples");
-    *samples_out = done;
-    return RF_OK;
+    rf_meter_start(&meter, c->ctx, "calibrate", "img", *samples_out);
+    RF_TRY(rf_feed_start(feed, /*epoch=*/0, /*first=*/0));
+    while (done < batches && !all_laid(c)) {
+        RF_TRY(rf_group_check_interrupt(c->ctx));
+        RF_TRY(run_batch(c, feed));
+        done++;
+        const int64_t images = rf_feed_images(feed, done);
+        rf_meter_update(&meter, images, images);
+    }
+    return done < batches ? run_rounds(c, feed, &meter, done) : RF_OK;
 }
 
 static rf_status observe_data(calibration *c, const rf_dataset *dataset,
@@ -245,6 +301,7 @@ static rf_status observe_data(calibration *c, const rf_dataset *dataset,
     const rf_feed_options options = {
         .batch = o->batch ? o->batch : DEFAULT_BATCH,
         .limit = limit,
+        .share = RF_SHARE_OF_ALL,
         .shuffle = limit < rf_dataset_count(dataset), /* class folders come class by class */
         .plan = { .mode = RF_MODE_INFER,
                   .compute = RF_COMPUTE_FLOAT,
@@ -332,6 +389,7 @@ static void release(calibration *c)
     }
     rf_free(c->ctx, c->saved);
     rf_free(c->ctx, c->analyzers);
+    rf_free(c->ctx, c->tallies);
     rf_free(c->ctx, c->plain);
 }
 

@@ -27,8 +27,8 @@ static rf_status make_plan(rf_feed *feed, int64_t batch, rf_plan **out)
 
 static rf_share share_of(const rf_feed *feed)
 {
-    return (rf_share){ .rank = rf_group_rank(feed->ctx),
-                       .size = rf_group_size(feed->ctx),
+    return (rf_share){ .rank = rf_distributed_rank(feed->ctx),
+                       .size = rf_distributed_size(feed->ctx),
                        .of = feed->options.share };
 }
 
@@ -88,7 +88,7 @@ static void settle_sizes(rf_feed *feed, const rf_dataset *dataset)
         feed->options.batch = feed->samples;
     const rf_share share = share_of(feed);
     const int64_t batch = feed->options.batch;
-    feed->full_batch = share.of == RF_SHARE_OF_BATCHES ? batch
+    feed->full_batch = share.of != RF_SHARE_OF_SAMPLES ? batch
                                                        : batch * (share.rank + 1) / share.size -
                                                              batch * share.rank / share.size;
 }
@@ -97,7 +97,7 @@ static void settle_sizes(rf_feed *feed, const rf_dataset *dataset)
 static rf_status check_share(const rf_feed *feed)
 {
     const rf_share share = share_of(feed);
-    if (!feed->fixed || share.size == 1 || share.of == RF_SHARE_OF_BATCHES)
+    if (!feed->fixed || share.size == 1 || share.of != RF_SHARE_OF_SAMPLES)
         return RF_OK;
     return rf_fail(feed->ctx, RF_EMODEL,
                    "the model fixes its batch to %lld, which %d processes cannot share; export it "
@@ -139,6 +139,22 @@ int64_t rf_feed_batches(const rf_feed *feed)
 int64_t rf_feed_samples(const rf_feed *feed)
 {
     return feed->samples;
+}
+
+int64_t rf_feed_images(const rf_feed *feed, int64_t batches)
+{
+    const int64_t all = batches * feed->options.batch;
+    return all < feed->samples ? all : feed->samples;
+}
+
+rf_plan *rf_feed_plan(const rf_feed *feed)
+{
+    return feed->full;
+}
+
+void rf_feed_set_share(rf_feed *feed, rf_share_of of)
+{
+    rf_loader_set_share(feed->loader, of);
 }
 
 rf_status rf_feed_start(rf_feed *feed, int64_t epoch, int64_t first)

@@ -17,8 +17,12 @@ typedef struct rf_feed rf_feed;
 rf_status rf_feed_new(rf_graph *g, const rf_dataset *dataset, const rf_feed_options *options,
                       rf_feed **out);
 void rf_feed_free(rf_feed *feed);
-int64_t rf_feed_batches(const rf_feed *feed); /* an epoch, of all processes */
-int64_t rf_feed_samples(const rf_feed *feed); /* the same, after limit */
+int64_t rf_feed_batches(const rf_feed *feed);                 /* an epoch, of all processes */
+int64_t rf_feed_samples(const rf_feed *feed);                 /* the same, after limit */
+int64_t rf_feed_images(const rf_feed *feed, int64_t batches); /* samples in the first `batches` */
+rf_plan *rf_feed_plan(const rf_feed *feed); /* of a full batch; NULL: this process has no share */
+/* As rf_loader_set_share; then start anew. */
+void rf_feed_set_share(rf_feed *feed, rf_share_of of);
 rf_status rf_feed_start(rf_feed *feed, int64_t epoch, int64_t first);
 /*
  * Next batch, copied into the inputs of a plan of its size, ready for rf_plan_forward. batch->total 0: epoch over;

@@ -134,6 +134,8 @@ rf_status rf_checkpoint_write(const rf_trainer *t)
     rf_arena arena;
     rf_status st;
 
+    if (rf_distributed_rank(t->ctx) != 0) /* all have the same state */
+        return RF_OK;
     rf_arena_init(&arena, t->ctx);
     if ((st = rf_safetensors_new(t->ctx, &file)))
         goto out;

@@ -37,14 +37,14 @@ static rf_status evaluate_batch(rf_context *ctx, rf_feed *feed, int64_t first, r
 static rf_status run_epoch(rf_context *ctx, rf_feed *feed, int64_t batch, rf_meter *meter,
                            result *out)
 {
-    const int size = rf_group_size(ctx), rank = rf_group_rank(ctx);
+    const int size = rf_distributed_size(ctx), rank = rf_distributed_rank(ctx);
     const int64_t batches = rf_feed_batches(feed);
     result *all = rf_calloc(ctx, (size_t)size, sizeof *all);
     rf_status st = all ? rf_feed_start(feed, 0, 0) : RF_ENOMEM;
 
     for (int64_t first = 0; !st && first < batches; first += size) {
         result mine = { 0 };
-        st = rf_check_interrupt(ctx);
+        st = rf_group_check_interrupt(ctx);
         if (!st)
             st = evaluate_batch(ctx, feed, (first + rank) * batch, &mine);
         if (!st)

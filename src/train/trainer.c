@@ -53,16 +53,36 @@ static rf_status open_feed(rf_trainer *t)
     rf_feed_free(t->feed);
     t->feed = NULL;
     t->feed_frozen = frozen;
-    return rf_feed_new(t->g, t->data, &options, &t->feed);
+    RF_TRY(rf_feed_new(t->g, t->data, &options, &t->feed));
+    rf_exchange_release(&t->exchange);
+    return rf_exchange_init(&t->exchange, &t->optimizer, rf_feed_plan(t->feed),
+                            t->has_bn && !frozen);
+}
+
+/* Samples that a batch must have, so that every process has enough of them for the statistics of its BN. */
+static int64_t least_batch(const rf_trainer *t)
+{
+    return rf_distributed_size(t->ctx) * (t->has_bn ? 2 : 1);
+}
+
+static rf_status check_batch(const rf_trainer *t)
+{
+    if (rf_distributed_size(t->ctx) == 1 || t->o.batch >= least_batch(t))
+        return RF_OK;
+    return rf_fail(t->ctx, RF_EARG,
+                   "a batch of %lld is too small for %d processes: this network needs %lld or more",
+                   (long long)t->o.batch, rf_distributed_size(t->ctx), (long long)least_batch(t));
 }
 
 static rf_status count_steps(rf_trainer *t)
 {
     const int64_t samples = rf_feed_samples(t->feed);
 
+    const int64_t last = samples % t->o.batch;
+
     t->per_epoch = rf_feed_batches(t->feed);
-    /* One sample has no variance: with BN, a last batch of a single one is left out. */
-    if (t->has_bn && t->per_epoch > 1 && samples % t->o.batch == 1)
+    /* One sample has no variance: with BN, a last batch that leaves a process a single one is left out. */
+    if (t->has_bn && t->per_epoch > 1 && last > 0 && last < least_batch(t))
         t->per_epoch--;
     if (t->per_epoch < 1)
         return rf_fail(t->ctx, RF_EDATA,
@@ -92,10 +112,22 @@ static rf_status prepare(rf_trainer *t, const rf_train_options *options)
     t->has_bn = graph_has_bn(t->g);
     RF_TRY(collect_params(t));
     RF_TRY(rf_optimizer_init(&t->optimizer, t->ctx, rule, &t->params));
-    if (t->o.resume)
+    RF_TRY(check_batch(t));
+    if (t->o.resume && rf_distributed_rank(t->ctx) == 0)
         RF_TRY(rf_checkpoint_resume(t));
-    RF_TRY(open_feed(t));
-    return count_steps(t);
+    return RF_OK;
+}
+
+/* Every process starts where rank 0 stands, which alone has read a checkpoint. */
+static rf_status start_together(rf_trainer *t, rf_status prepared)
+{
+    RF_TRY(rf_group_agree(t->ctx, prepared));
+    RF_TRY(rf_group_share(t->ctx, &t->at, sizeof t->at));
+    RF_TRY(rf_exchange_state(t->ctx, &t->optimizer));
+    rf_status st = open_feed(t);
+    if (!st)
+        st = count_steps(t);
+    return rf_group_agree(t->ctx, st);
 }
 
 /* --- one step --- */
@@ -158,52 +190,75 @@ static void update_params(rf_trainer *t, const rf_plan *plan)
     rf_optimizer_begin(&t->optimizer);
     for (size_t i = 0; i < t->params.count; i++) {
         const rf_param *p = &t->params.items[i];
-        const rf_view *diff =
-            rf_slot_learns(&t->optimizer.slots[i]) ? rf_plan_diff_param(plan, p->value) : NULL;
+        const float *diff = rf_exchange_diff(&t->exchange, plan, (int)i);
         const rf_update hyper = {
             .learning_rate =
                 factor * (is_range(p) ? t->o.encoding_learning_rate : t->o.learning_rate),
             .momentum = t->o.momentum,
             .weight_decay = p->role == RF_ROLE_WEIGHT ? t->o.weight_decay : 0.0,
         };
-        if (diff && diff->data)
-            rf_optimizer_apply(&t->optimizer, (int)i, &hyper, rf_view_f32(diff));
+        if (diff)
+            rf_optimizer_apply(&t->optimizer, (int)i, &hyper, diff);
     }
 }
 
-static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
+static void count_step(rf_trainer *t, const rf_loss_sums *sums)
+{
+    if (t->optimizer.step == 1)
+        t->at.first_loss = rf_loss_mean(sums);
+    rf_loss_sums_add(&t->at.sums, sums);
+    t->at.last_loss = rf_loss_mean(&t->at.sums);
+    t->at.train_top1 = rf_loss_percent(t->at.sums.top1, t->at.sums.samples);
+    t->at.batch++;
+    t->images += sums->samples;
+}
+
+/* Loss and gradients of the samples that are here. */
+static rf_status forward_backward(rf_trainer *t, rf_plan *plan, const rf_batch *batch,
+                                  rf_loss_sums *sums)
 {
     const rf_loss_batch labels = { .labels = batch->labels,
                                    .count = batch->count,
+                                   .total = batch->total,
                                    .batch = rf_plan_input(plan, 0)->dims[0],
-                                   .first = t->at.batch * t->o.batch,
+                                   .first = t->at.batch * t->o.batch + batch->first,
                                    .smoothing = t->o.label_smoothing };
-    rf_loss_sums sums = { 0 };
 
-    /* Static schemes take the ranges of weights from the weights, at every step; AIMET v1 does, its v2 does not. */
-    if (t->sim && !t->sim->learned && !t->sim->compat_v2)
-        RF_TRY(rf_sim_calibrate_params(t->sim));
     if (!rf_plan_diff_output(plan, 0)->data)
         return rf_fail(t->ctx, RF_EUNSUPPORTED,
                        "the first output '%s' depends on no weight through operators with a "
                        "gradient: there is nothing to train",
                        t->g->outputs.items[0]->name);
+    rf_plan_set_position(plan, t->optimizer.step, batch->first);
     RF_TRY(rf_plan_forward(plan));
     RF_TRY(
-        rf_loss_add(t->ctx, rf_plan_output(plan, 0), &labels, rf_plan_diff_output(plan, 0), &sums));
-    if (!isfinite(sums.loss))
-        return fail_not_finite(t, plan);
-    RF_TRY(rf_plan_backward(plan));
+        rf_loss_add(t->ctx, rf_plan_output(plan, 0), &labels, rf_plan_diff_output(plan, 0), sums));
+    return isfinite(sums->loss) ? rf_plan_backward(plan) : fail_not_finite(t, plan);
+}
+
+static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
+{
+    rf_loss_sums sums = { 0 };
+    rf_status st = RF_OK;
+
+    /* Static schemes take the ranges of weights from the weights, at every step; AIMET v1 does, its v2 does not. */
+    if (t->sim && !t->sim->learned && !t->sim->compat_v2)
+        RF_TRY(rf_sim_calibrate_params(t->sim));
+    rf_exchange_begin(&t->exchange, plan);
+    if (plan)
+        st = forward_backward(t, plan, batch, &sums);
+    if (st && st != RF_ENUMERIC)
+        return st;
+    /* A loss that is not finite makes the sum so: every process learns of it there, and then who had it. */
+    if (rf_distributed_size(t->ctx) > 1 || !st)
+        RF_TRY(rf_exchange_end(&t->exchange, plan, batch->count, batch->total, &sums));
+    if (st || !isfinite(sums.loss)) {
+        RF_TRY(rf_group_agree(t->ctx, st));
+        return rf_fail(t->ctx, RF_ENUMERIC, "the sum of the losses of step %lld is not finite",
+                       (long long)t->optimizer.step + 1);
+    }
     update_params(t, plan);
-    if (t->optimizer.step == 1)
-        t->at.first_loss = rf_loss_mean(&sums);
-    t->at.sums.loss += sums.loss;
-    t->at.sums.samples += sums.samples;
-    t->at.sums.top1 += sums.top1;
-    t->at.last_loss = rf_loss_mean(&t->at.sums);
-    t->at.train_top1 = rf_loss_percent(t->at.sums.top1, t->at.sums.samples);
-    t->at.batch++;
-    t->images += sums.samples;
+    count_step(t, &sums);
     return RF_OK;
 }
 
@@ -218,15 +273,25 @@ static void show_progress(rf_trainer *t)
     rf_meter_update(&t->meter, t->images, t->images);
 }
 
+/* Processes stop together: each one's wish to stop travels with the step. */
+static rf_status check_stop(rf_trainer *t)
+{
+    if (t->exchange.active && !t->exchange.stop)
+        return RF_OK;
+    if (t->exchange.stop)
+        rf_context_interrupt(t->ctx);
+    return rf_check_interrupt(t->ctx);
+}
+
 static rf_status run_batches(rf_trainer *t)
 {
     RF_TRY(rf_feed_start(t->feed, t->at.epoch, t->at.batch));
     while (t->at.batch < t->per_epoch && t->optimizer.step < t->total) {
         rf_plan *plan = NULL;
         rf_batch batch;
-        RF_TRY(rf_check_interrupt(t->ctx));
+        RF_TRY(check_stop(t));
         RF_TRY(rf_feed_next(t->feed, &plan, &batch));
-        if (batch.count == 0)
+        if (batch.total == 0)
             return rf_fail(t->ctx, RF_EINTERNAL, "the epoch ended after %lld of %lld batches",
                            (long long)t->at.batch, (long long)t->per_epoch);
         RF_TRY(train_step(t, plan, &batch));
@@ -303,7 +368,7 @@ static rf_status stop_interrupted(rf_trainer *t)
     rf_clear_interrupt(t->ctx);
     rf_log(t->ctx, RF_LOG_DEBUG, "training was interrupted after step %lld",
            (long long)t->optimizer.step);
-    return t->o.checkpoint ? rf_checkpoint_write(t) : RF_OK;
+    return rf_group_agree(t->ctx, t->o.checkpoint ? rf_checkpoint_write(t) : RF_OK);
 }
 
 static void report(const rf_trainer *t, bool interrupted, rf_training *out)
@@ -326,7 +391,7 @@ static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
 {
     rf_trainer t = { .ctx = g->ctx, .g = g, .sim = sim, .data = data };
     bool interrupted = false;
-    rf_status st = prepare(&t, options);
+    rf_status st = start_together(&t, prepare(&t, options));
 
     if (!st) {
         st = run_epochs(&t);
@@ -338,6 +403,7 @@ static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
     if (!st && out)
         report(&t, interrupted, out);
     rf_feed_free(t.feed);
+    rf_exchange_release(&t.exchange);
     rf_optimizer_release(&t.optimizer);
     RF_VEC_RELEASE(t.ctx, &t.params);
     return st;

@@ -6,6 +6,7 @@
 #include "ops/params.h"
 #include "sim/feed.h"
 #include "sim/sim.h"
+#include "train/exchange.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -27,6 +28,7 @@ typedef struct rf_trainer {
     rf_schedule schedule;
     rf_params params;
     rf_optimizer optimizer; /* its step counts the whole run */
+    rf_exchange exchange;
     rf_feed *feed;
     bool feed_frozen; /* the feed's plans keep the BN statistics */
     bool has_bn;
@@ -46,7 +48,7 @@ rf_status rf_train_options_resolve(rf_context *ctx, const rf_train_options *in,
  * checkpoint.c. The newest checkpoint is o.checkpoint, the one before it o.checkpoint with ".1" behind. Both are safetensors files:
  * "value/NAME" for each parameter, statistic and range, "moment0/NAME" ... for the optimizer, metadata for the rest.
  */
-rf_status rf_checkpoint_write(const rf_trainer *t);
+rf_status rf_checkpoint_write(const rf_trainer *t); /* by rank 0 */
 /*
  * Continue where the newest readable checkpoint stands; without any, log so and start from the beginning. RF_EDATA or
  * RF_EARG, with nothing changed, when it belongs to another network, optimizer, seed, batch size or data set.
