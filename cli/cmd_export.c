@@ -1,4 +1,6 @@
 /* refold export: plain ONNX, encodings and QDQ ONNX for a target. */
+#include <string.h>
+
 #include "commands.h"
 #include "json_writer.h"
 #include "model_input.h"
@@ -33,7 +35,48 @@ static void print_text(const rf_export_report *r, bool names)
         printf("  float %s\n", r->float_tensors[i]);
 }
 
-int cmd_export(cli_session *s)
+static void print_keras(const cli_session *s, const rf_keras_export_report *r)
+{
+    cli_json j = { 0 };
+    if (!s->options->json) {
+        printf("%s: weights of %d layers, %d BatchNormalization now the identity, %d biases "
+               "added%s\n",
+               s->options->output, r->layers, r->identities, r->biases_added,
+               r->json_written ? " (architecture beside it, as .json)" : "");
+        return;
+    }
+    cli_json_document(&j, "export");
+    cli_json_text(&j, "file", s->options->output);
+    cli_json_int(&j, "layers", r->layers);
+    cli_json_int(&j, "identities", r->identities);
+    cli_json_int(&j, "biases_added", r->biases_added);
+    cli_json_bool(&j, "json_written", r->json_written);
+    cli_json_end(&j);
+    cli_json_write(&j, stdout);
+    cli_json_release(&j);
+}
+
+static int export_keras(cli_session *s)
+{
+    const rf_keras_export_options options = { .template_file = s->options->model_template,
+                                              .weights = s->options->weights,
+                                              .force = s->options->force };
+    cli_model model = { 0 };
+    rf_keras_export_report report;
+    int code = cli_output_check_file(s, s->options->output);
+    if (!code)
+        code = cli_model_load_sim(s, &model);
+    if (!code) {
+        const rf_status st = rf_export_keras(model.sim, s->options->output, &options, &report);
+        code = st ? cli_fail(s, st) : 0;
+    }
+    if (!code)
+        print_keras(s, &report);
+    cli_model_release(&model);
+    return code;
+}
+
+static int export_onnx(cli_session *s)
 {
     const rf_export_options options = cli_export_options(s->options);
     cli_model model = { 0 };
@@ -54,4 +97,9 @@ int cmd_export(cli_session *s)
     rf_export_report_free(report);
     cli_model_release(&model);
     return code;
+}
+
+int cmd_export(cli_session *s)
+{
+    return strcmp(s->options->to, "keras") == 0 ? export_keras(s) : export_onnx(s);
 }

@@ -91,11 +91,14 @@ const cli_command cli_commands[] = {
       .operand = "SIM",
       .usage = "SIM -o DIR [options]",
       .summary = "step 5: write plain ONNX, encodings and QDQ ONNX for a target",
-      .description = "Every file is read again and checked; every tensor has an encoding or is "
-                     "listed as float.",
+      .description =
+          "Every file is read again and checked; every tensor has an encoding or is listed as "
+          "float. With --to keras the weights go back into a copy of the Keras file that the model "
+          "was read from: refold export 4.onnx --to keras -o new.h5.",
       .run = cmd_export,
       .example = "refold export 4.onnx -o out",
-      .groups = { &cli_group_output_folder, &cli_group_export, &cli_group_general } },
+      .groups = { &cli_group_output_folder, &cli_group_export_to, &cli_group_export,
+                  &cli_group_general } },
     { .name = "evaluate",
       .operand = "MODEL",
       .usage = "MODEL --data D [options]",

@@ -535,6 +535,31 @@ const cli_group cli_group_export = {
                           END },
 };
 
+const cli_group cli_group_export_to = {
+    "Framework",
+    (const cli_option[]){
+        { .name = "to",
+          .kind = CLI_CHOICE,
+          .argument = "onnx|keras",
+          .help = "the files below, or the weights in a copy of the Keras file that the model was "
+                  "read from; then -o is a file",
+          .fallback = "onnx",
+          FIELD(to) },
+        { .name = "template",
+          .kind = CLI_TEXT,
+          .argument = "FILE",
+          .help = "with --to keras: that Keras file",
+          .shown = "where it was when it was read",
+          FIELD(model_template) },
+        { .name = "weights",
+          .kind = CLI_TEXT,
+          .argument = "FILE",
+          .help = "with --to keras: the weights of a --template that is a JSON architecture",
+          .shown = "the file of the same name beside it",
+          FIELD(weights) },
+        END },
+};
+
 const cli_group cli_group_zoo = {
     "Network",
     (const cli_option[]){ { .name = "width",

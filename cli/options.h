@@ -102,7 +102,7 @@ typedef struct cli_group {
     const cli_option *options; /* ended by a NULL name */
 } cli_group;
 
-extern const cli_group cli_group_import;
+extern const cli_group cli_group_import, cli_group_export_to;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
     cli_group_compare, cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
     cli_group_calibration, cli_group_inspection, cli_group_load_encodings, cli_group_training,

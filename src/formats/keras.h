@@ -55,6 +55,10 @@ bool rf_keras_is_zip(const void *bytes, size_t size);
 rf_status rf_keras_unzip(rf_context *ctx, const void *bytes, size_t size, const char *member,
                          void **out, size_t *size_out);
 
+/* A copy of the zip file with another config.json and model.weights.h5. *out is freed with rf_free. */
+rf_status rf_keras_rezip(rf_context *ctx, const void *bytes, size_t size, const char *json,
+                         const void *h5, size_t h5_size, void **out, size_t *size_out);
+
 /* Key of the graph's metadata that tells which file it was read from, for the way back. */
 #define RF_KERAS_FILE_KEY "refold.keras_file"
 #define RF_KERAS_WEIGHTS_KEY "refold.keras_weights"

@@ -86,3 +86,55 @@ rf_status rf_keras_unzip(rf_context *ctx, const void *bytes, size_t size, const 
     archive_read_free(a);
     return st;
 }
+
+/* --- writing --- */
+
+static bool write_member(struct archive *a, const char *name, const void *bytes, size_t size)
+{
+    struct archive_entry *e = archive_entry_new();
+    if (!e)
+        return false;
+    archive_entry_set_pathname(e, name);
+    archive_entry_set_filetype(e, AE_IFREG);
+    archive_entry_set_perm(e, 0644);
+    archive_entry_set_size(e, (la_int64_t)size);
+    archive_entry_set_mtime(e, 315532800, 0); /* 1980: the same model gives the same bytes */
+    const bool done = archive_write_header(a, e) == ARCHIVE_OK &&
+                      archive_write_data(a, bytes, size) == (la_ssize_t)size;
+    archive_entry_free(e);
+    return done;
+}
+
+static bool write_members(struct archive *a, const char *json, const void *metadata,
+                          size_t metadata_size, const void *h5, size_t h5_size)
+{
+    return archive_write_zip_set_compression_store(a) == ARCHIVE_OK &&
+           (!metadata || write_member(a, "metadata.json", metadata, metadata_size)) &&
+           write_member(a, "config.json", json, strlen(json)) &&
+           write_member(a, "model.weights.h5", h5, h5_size) && archive_write_close(a) == ARCHIVE_OK;
+}
+
+rf_status rf_keras_rezip(rf_context *ctx, const void *bytes, size_t size, const char *json,
+                         const void *h5, size_t h5_size, void **out, size_t *size_out)
+{
+    void *metadata = NULL;
+    size_t metadata_size = 0, used = 0;
+    RF_TRY(rf_keras_unzip(ctx, bytes, size, "metadata.json", &metadata, &metadata_size));
+    const size_t room = h5_size + strlen(json) + metadata_size + 65536;
+    char *buffer = rf_alloc(ctx, room);
+    struct archive *a = archive_write_new();
+    rf_status st = buffer && a ? RF_OK : RF_ENOMEM;
+    if (!st && (archive_write_set_format_zip(a) != ARCHIVE_OK ||
+                archive_write_open_memory(a, buffer, room, &used) != ARCHIVE_OK ||
+                !write_members(a, json, metadata, metadata_size, h5, h5_size)))
+        st = rf_fail(ctx, RF_EIO, "the .keras file cannot be written");
+    archive_write_free(a);
+    rf_free(ctx, metadata);
+    if (st) {
+        rf_free(ctx, buffer);
+        return st;
+    }
+    *out = buffer;
+    *size_out = used;
+    return RF_OK;
+}
