@@ -2,6 +2,7 @@
 #include "dnn/dnn.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/context.h"
 #include "dnn/conv_geometry.h"
@@ -63,10 +64,46 @@ static dnnl_status_t set_runtime_zero_point(dnnl_primitive_attr_t attr)
     return dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_SRC, 1, /*mask=*/0, &at_run_time);
 }
 
+/*
+ * oneDNN 2.6 computes the weights' gradient of a 1x1 convolution with strides in a kernel whose threads get into each
+ * other's way: once in some thousands of calls a channel comes out wrong, when they are interrupted. Others are as good.
+ */
+static bool is_unsafe(const rf_conv_geometry *g, int which, const_dnnl_primitive_desc_t desc)
+{
+    const char *name = NULL;
+    bool strided = false;
+    for (int i = 0; i < g->spatial; i++)
+        strided = strided || g->strides[i] > 1;
+    return which == BACKWARD_WEIGHTS && strided &&
+           !dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) &&
+           strstr(name, "1x1");
+}
+
+/* The first of oneDNN's implementations that is sound. */
+static dnnl_status_t choose_desc(const rf_conv_geometry *g, int which,
+                                 dnnl_primitive_desc_iterator_t at, dnnl_primitive_desc_t *out)
+{
+    for (;;) {
+        dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch(at);
+        if (!desc)
+            return dnnl_out_of_memory;
+        if (!is_unsafe(g, which, desc)) {
+            *out = desc;
+            return dnnl_success;
+        }
+        dnnl_primitive_desc_destroy(desc);
+        const dnnl_status_t status = dnnl_primitive_desc_iterator_next(at);
+        if (status)
+            return status;
+    }
+}
+
 /* A scratchpad that the caller hands in: nothing is allocated in a step. */
-static dnnl_status_t create_desc(const void *op_desc, bool integers, dnnl_engine_t engine,
+static dnnl_status_t create_desc(const rf_conv_geometry *g, int which, const void *op_desc,
+                                 bool integers, dnnl_engine_t engine,
                                  const_dnnl_primitive_desc_t hint, dnnl_primitive_desc_t *out)
 {
+    dnnl_primitive_desc_iterator_t at = NULL;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_status_t status = dnnl_primitive_attr_create(&attr);
     if (!status)
@@ -74,7 +111,10 @@ static dnnl_status_t create_desc(const void *op_desc, bool integers, dnnl_engine
     if (!status && integers)
         status = set_runtime_zero_point(attr);
     if (!status)
-        status = dnnl_primitive_desc_create(out, op_desc, attr, engine, hint);
+        status = dnnl_primitive_desc_iterator_create(&at, op_desc, attr, engine, hint);
+    if (!status)
+        status = choose_desc(g, which, at, out);
+    dnnl_primitive_desc_iterator_destroy(at);
     dnnl_primitive_attr_destroy(attr);
     return status;
 }
@@ -163,7 +203,7 @@ static rf_status describe_part(rf_dnn_conv *c, const rf_conv_geometry *g, int wh
     const bool bias = c->with_bias && !integers;
     dnnl_convolution_desc_t desc;
     RF_DNN_TRY(c->ctx, init_desc(g, which, bias ? &g->bias : NULL, &desc), part_names[which]);
-    return rf_dnn_check(c->ctx, create_desc(&desc, integers, c->engine, hint, out),
+    return rf_dnn_check(c->ctx, create_desc(g, which, &desc, integers, c->engine, hint, out),
                         part_names[which]);
 }
 
@@ -251,7 +291,7 @@ bool rf_dnn_conv_has_int8(rf_context *ctx, const rf_conv_shape *shape)
     rf_use_threads(ctx);
     dnnl_status_t status = init_desc(&g, FORWARD, NULL, &desc);
     if (!status)
-        status = create_desc(&desc, /*integers=*/true, engine, NULL, &pd);
+        status = create_desc(&g, FORWARD, &desc, /*integers=*/true, engine, NULL, &pd);
     if (pd)
         dnnl_primitive_desc_destroy(pd);
     dnnl_engine_destroy(engine);
