@@ -269,19 +269,24 @@ static void print_batch_norms(const rf_inspection *found)
     }
 }
 
+static void print_quantizer(const rf_planned_quantizer *q)
+{
+    char each[24] = "per tensor", head[80], what[1024];
+    if (q->axis >= 0)
+        snprintf(each, sizeof each, "%lld channels", (long long)q->channels);
+    const int width = snprintf(head, sizeof head, "  %-10s %2d bits  %-10s  %-13s ", q->kind,
+                               q->bitwidth, q->symmetric ? "symmetric" : "asymmetric", each);
+    snprintf(what, sizeof what, "%s (%s%s%s)", q->tensor, *q->op ? q->op_type : "model input",
+             *q->op ? CLI_NO_BREAK : "", q->op);
+    cli_paragraph(head, width, what);
+}
+
 static void print_quantizers(const rf_inspection *found)
 {
     if (found->quantizer_count > 0)
         printf("\nquantizers: %d\n", found->quantizer_count);
-    for (int i = 0; i < found->quantizer_count; i++) {
-        const rf_planned_quantizer *q = &found->quantizers[i];
-        char each[40] = "per tensor";
-        if (q->axis >= 0)
-            snprintf(each, sizeof each, "%lld channels", (long long)q->channels);
-        printf("  %-10s %2d bits  %-10s  %-13s %s", q->kind, q->bitwidth,
-               q->symmetric ? "symmetric" : "asymmetric", each, q->tensor);
-        printf(*q->op ? " (%s %s)\n" : " (model input)\n", q->op_type, q->op);
-    }
+    for (int i = 0; i < found->quantizer_count; i++)
+        print_quantizer(&found->quantizers[i]);
 }
 
 static void print_list(const char *title, const char *const *texts, int count)

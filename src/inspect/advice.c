@@ -5,9 +5,8 @@
 #include "base/status.h"
 #include "graph/ports.h"
 #include "inspect/inspection.h"
+#include "quant/qparams.h"
 
-/* |gamma| / sqrt(var + eps) below this share of the layer's largest: the channel is dead. */
-static const float DEAD = 1e-6F;
 /* Largest over median range of a depthwise layer's channels from which one range for all leaves them less than 4 bits. */
 static const float UNEVEN = 16.0F;
 
@@ -84,45 +83,69 @@ static const rf_tensor *bn_constant(const rf_node *bn, int input, int64_t count)
     return t && t->dtype == RF_DTYPE_F32 && (count < 0 || t->count == count) ? t : NULL;
 }
 
-static void look_at_channels(const rf_node *bn, odd_channels *seen)
+/* Largest |weight| of each channel of the layer in front; all infinite where there is none to fold into. */
+static void reach_of_weights(const rf_bn_pair *pair, int64_t channels, float *reach)
 {
-    const rf_tensor *gamma = bn_constant(bn, 1, -1);
-    const rf_tensor *var = gamma ? bn_constant(bn, 4, gamma->count) : NULL;
+    rf_layer layer;
+    const bool folds = pair->kind == RF_BN_BACKWARD && rf_layer_match(pair->layer, &layer);
+    const rf_tensor *w = folds ? layer.weight->constant : NULL;
+    const bool known =
+        w && w->dtype == RF_DTYPE_F32 && w->shape.dims[layer.channel_axis] == channels;
+    int64_t inner = 1;
+    for (int64_t c = 0; c < channels; c++)
+        reach[c] = known ? 0.0F : INFINITY;
+    for (int d = known ? layer.channel_axis + 1 : 0; known && d < w->shape.rank; d++)
+        inner *= w->shape.dims[d];
+    for (int64_t i = 0; known && i < w->count; i++) {
+        float *most = &reach[i / inner % channels];
+        *most = fmaxf(*most, fabsf(rf_tensor_f32(w)[i]));
+    }
+}
+
+/* Dead as the fold sees it: what gamma leaves of the channel's range is no range any more. */
+static rf_status look_at_channels(rf_context *ctx, const rf_bn_pair *pair, odd_channels *seen)
+{
+    const rf_tensor *gamma = bn_constant(pair->bn, 1, -1);
+    const rf_tensor *var = gamma ? bn_constant(pair->bn, 4, gamma->count) : NULL;
     int64_t negative = 0, dead = 0;
-    float largest = 0.0F;
+    float *reach = NULL;
     if (!var)
-        return;
-    const float eps = rf_attr_float(bn, "epsilon", 1e-5F);
-    for (int64_t c = 0; c < gamma->count; c++)
-        largest =
-            fmaxf(largest, fabsf(rf_tensor_f32(gamma)[c]) / sqrtf(rf_tensor_f32(var)[c] + eps));
+        return RF_OK;
+    RF_NEW_ARRAY(ctx, reach, gamma->count + 1);
+    reach_of_weights(pair, gamma->count, reach);
+    const float eps = rf_attr_float(pair->bn, "epsilon", 1e-5F);
     for (int64_t c = 0; c < gamma->count; c++) {
         const float g = rf_tensor_f32(gamma)[c], v = rf_tensor_f32(var)[c];
+        const float factor = fabsf(g) / sqrtf(v + eps);
         negative += g < 0.0F;
-        dead += v <= 0.0F || fabsf(g) / sqrtf(v + eps) <= DEAD * largest;
+        dead += v <= 0.0F || factor < (float)RF_GATE_EPSILON ||
+                2.0F * reach[c] * factor < (float)RF_GATE_EPSILON;
     }
+    rf_free(ctx, reach);
     seen->negative += negative;
     seen->dead += dead;
     seen->negative_layers += negative > 0;
     seen->dead_layers += dead > 0;
     if (dead > 0 && !seen->first_dead)
-        seen->first_dead = bn->name;
+        seen->first_dead = pair->bn->name;
+    return RF_OK;
 }
 
 static rf_status advise_channels(rf_looking *l)
 {
     odd_channels seen = { 0 };
     for (size_t i = 0; i < l->pairs.count; i++)
-        look_at_channels(l->pairs.items[i].bn, &seen);
+        RF_TRY(look_at_channels(l->ctx, &l->pairs.items[i], &seen));
     l->report.negative_gamma_channels = seen.negative;
     l->report.dead_channels = seen.dead;
     if (seen.dead > 0)
-        RF_TRY(rf_advise(l,
-                         "%lld channel%s in %d BN (first: '%s') %s dead, with gamma next to 0 or "
-                         "variance 0: they get code 0 and their beta. Pruning them would make the "
-                         "network smaller for nothing.",
-                         (long long)seen.dead, seen.dead == 1 ? "" : "s", seen.dead_layers,
-                         seen.first_dead, seen.dead == 1 ? "is" : "are"));
+        RF_TRY(rf_advise(
+            l,
+            "%lld channel%s in %d BN (first: '%s') %s dead, with gamma or weights "
+            "next to 0, or variance 0: they get code 0 and their beta. Pruning them costs "
+            "nothing.",
+            (long long)seen.dead, seen.dead == 1 ? "" : "s", seen.dead_layers, seen.first_dead,
+            seen.dead == 1 ? "is" : "are"));
     if (seen.negative > 0 && l->planned)
         RF_TRY(rf_advise(l,
                          "%lld channel%s in %d BN %s negative gamma: quantize changes the signs of "

@@ -164,10 +164,11 @@ static void odd_channels_are_counted(void **state)
     (void)state;
     rf_context *ctx = test_context();
     const float gamma[4] = { 1, -1, 1e-9F, 1 }, var[4] = { 1, 1, 1, 0 };
-    rf_inspection *seen = look(ctx, conv_bn(ctx, -1, 1, NULL, gamma, var), NULL);
+    const float weights[4] = { 1e-7F, 1, 1, 1 };
+    rf_inspection *seen = look(ctx, conv_bn(ctx, -1, 4, weights, gamma, var), NULL);
     assert_int_equal(seen->negative_gamma_channels, 1);
-    assert_int_equal(seen->dead_channels, 2);
-    assert_true(advises(seen, "2 channels in 1 BN (first: 'bn') are dead"));
+    assert_int_equal(seen->dead_channels, 3); /* by weights, by gamma, by variance */
+    assert_true(advises(seen, "3 channels in 1 BN (first: 'bn') are dead"));
     assert_true(advises(seen, "1 channel in 1 BN has negative gamma"));
     rf_inspection_free(seen);
     rf_context_free(ctx);
