@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "graph/activation_match.h"
 #include "ops/params.h"
 
 int rf_plan_slot_of(const rf_plan *plan, const rf_value *v)
@@ -98,6 +99,12 @@ rf_status rf_plan_find_constant(rf_plan *plan, const rf_value *v, int *out)
     return RF_OK;
 }
 
+static rf_status no_producer(const rf_plan *plan, const rf_node *n, const rf_value *v)
+{
+    return rf_fail(plan->ctx, RF_EMODEL, "node '%s' reads tensor '%s', which nothing produces",
+                   n->name, v->name);
+}
+
 rf_status rf_plan_find_inputs(rf_plan *plan, const rf_node *n, int *in)
 {
     for (int i = 0; i < n->input_count; i++) {
@@ -106,8 +113,7 @@ rf_status rf_plan_find_inputs(rf_plan *plan, const rf_node *n, int *in)
         if (v && in[i] == RF_NO_SLOT && v->constant)
             RF_TRY(rf_plan_find_constant(plan, v, &in[i]));
         else if (v && in[i] == RF_NO_SLOT)
-            return rf_fail(plan->ctx, RF_EMODEL,
-                           "node '%s' reads tensor '%s', which nothing produces", n->name, v->name);
+            return no_producer(plan, n, v);
     }
     return RF_OK;
 }
@@ -253,11 +259,24 @@ static rf_status add_bypass(rf_plan *plan, const rf_node *n, const rf_op *op, co
 
 /* ------------------------------------------------------------------------ the whole --- */
 
+/* Of the last node of an activation that is spelt out: the operator that it stands for, and what that reads. */
+static rf_status find_operands(rf_plan *plan, const rf_node *n, const rf_op **op, int *in)
+{
+    rf_activation activation;
+    if (!rf_activation_match(n, &activation))
+        return rf_plan_find_inputs(plan, n, in);
+    *op = rf_op_find(activation.op_type, "");
+    in[0] = rf_plan_slot_of(plan, activation.input);
+    for (int i = 1; i < n->input_count; i++)
+        in[i] = RF_NO_SLOT;
+    return in[0] == RF_NO_SLOT ? no_producer(plan, n, activation.input) : RF_OK;
+}
+
 static rf_status lower_node(rf_plan *plan, const rf_node *n)
 {
     if (rf_node_is(n, "Constant") && n->outputs[0] && n->outputs[0]->constant)
         return RF_OK;
-    if (rf_plan_is_fused(plan, n))
+    if (rf_plan_is_fused(plan, n) || rf_activation_has_inner(n))
         return RF_OK;
     const rf_op *op = rf_op_find(n->op_type, n->domain);
     if (!op)
@@ -268,7 +287,7 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
     RF_TRY(check_counts(plan, n, op));
     int in[RF_OP_MAX_IO];
     rf_spec specs[RF_OP_MAX_IO] = { 0 };
-    RF_TRY(rf_plan_find_inputs(plan, n, in));
+    RF_TRY(find_operands(plan, n, &op, in));
     if (rf_plan_passes_through(plan, n))
         return add_bypass(plan, n, op, in);
     bool late = rf_plan_reads_late(plan, n, in);
@@ -312,6 +331,11 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
 /* In a survey the makers of a node's inputs may have been left out. */
 static bool is_within_reach(const rf_plan *plan, const rf_node *n)
 {
+    rf_activation activation;
+    if (rf_activation_has_inner(n))
+        return true;
+    if (rf_activation_match(n, &activation))
+        return rf_plan_slot_of(plan, activation.input) != RF_NO_SLOT;
     for (int i = 0; i < n->input_count; i++)
         if (n->inputs[i] && !n->inputs[i]->constant &&
             rf_plan_slot_of(plan, n->inputs[i]) == RF_NO_SLOT)

@@ -28,7 +28,7 @@ typedef struct rf_placed_op {
     rf_value *output;           /* the one that supergroups follow */
     bool transparent;           /* moves data only: the quantizer of its source serves */
     bool
-        inner; /* only its own module reads what it makes (compat aimet): the module's output is quantized */
+        inner; /* only its own activation, or module (compat aimet), reads what it makes: the whole's output is quantized */
     bool folds;  /* a BN that will be folded, or the layer before one */
     int matched; /* last supergroup that it was part of, -1 none */
 } rf_placed_op;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/status.h"
+#include "graph/activation_match.h"
 #include "sim/placement.h"
 
 rf_placed_op *rf_placement_op(const rf_placement *p, const rf_node *n)
@@ -103,11 +104,16 @@ static bool is_transparent(const rf_placement *p, const rf_placed_op *op)
     return !op->config || op->config->output_quantized != RF_FLAG_TRUE;
 }
 
-/* Read by nodes of its own module, and by no others. */
+/*
+ * Read by nodes of its own module, and by no others; without compat aimet: part of an activation that
+ * is spelt out.
+ */
 static bool is_inner(const rf_placement *p, const rf_placed_op *op)
 {
     const rf_use *use = op->output ? op->output->uses : NULL;
-    if (!p->sim->compat_aimet || !use || op->output->is_output)
+    if (!p->sim->compat_aimet)
+        return rf_activation_has_inner(op->node);
+    if (!use || op->output->is_output)
         return false;
     for (; use; use = use->next) {
         if (!rf_nodes_share_module(&p->modules, op->node, use->node))

@@ -121,7 +121,15 @@ static void a_bn_that_folds_has_no_quantizers_but_takes_the_outputs_place(void *
            "w[0]= x y");
     expect("input x:-1,3,8,8\nc = Conv x w:6,3,3,3\nn = BatchNormalization c " NET_BN(
                "bn", "6") "\ns = Sigmoid n\ny = Mul n s\noutput y",
-           "n s w[0]= x y");
+           "n w[0]= x y"); /* n because two nodes read it; the two of them are one SiLU */
+}
+
+static void an_activation_that_is_spelt_out_is_one_op(void **state)
+{
+    (void)state;
+    expect("input x:-1,3\np = Softplus x\nt = Tanh p\ny = Mul x t\noutput y", "x y");
+    expect("input x:-1,3\np = Softplus x\nt = Tanh p\ny = Mul x t\noutput y\noutput t",
+           "p t x y"); /* what the user reads is no part of one */
 }
 
 static void a_bn_that_does_not_fold_has_its_scale_and_output_quantized(void **state)
@@ -300,6 +308,7 @@ int main(void)
         cmocka_unit_test(only_the_last_of_a_supergroup_is_quantized),
         cmocka_unit_test(a_second_reader_breaks_a_supergroup),
         cmocka_unit_test(a_bn_that_folds_has_no_quantizers_but_takes_the_outputs_place),
+        cmocka_unit_test(an_activation_that_is_spelt_out_is_one_op),
         cmocka_unit_test(a_bn_that_does_not_fold_has_its_scale_and_output_quantized),
         cmocka_unit_test(linear_layers_are_one_op_in_every_spelling),
         cmocka_unit_test(a_linear_layer_in_front_of_a_bn_is_per_channel),
