@@ -203,7 +203,8 @@ typedef struct rf_port {
 } rf_port;
 
 /**
- * Read a model file: ONNX, opset 7 to 17, initializers or Constant nodes, external data beside it.
+ * Read a model file: ONNX, opset 7 to 17, initializers or Constant nodes, external data beside it; or Keras
+ * (docs/KERAS.md), as rf_graph_import without options.
  * BN in training form and live Dropout are brought into inference form.
  * @return RF_OK, RF_EIO, RF_EMODEL (damaged or inconsistent; names node, tensor and byte), RF_ENOMEM.
  *         Operators that refold does not have are found by rf_inspect or when the graph runs.
