@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "processes.h"
 
 static const char *command_name_at(const void *from, int index)
 {
@@ -56,8 +57,9 @@ static int run_command(const cli_command *command, int count, char **words)
         return 0;
     }
     code = cli_session_open(&session, command, &options);
-    if (!code)
+    if (!code && cli_processes_takes_part(&session))
         code = command->run(&session);
+    code = cli_processes_leave(&session, code);
     cli_session_close(&session);
     return code;
 }

@@ -2,6 +2,7 @@
 #include "model_input.h"
 
 #include "commands.h"
+#include "processes.h"
 
 int cli_model_load(cli_session *s, cli_model *out)
 {
@@ -60,6 +61,8 @@ int cli_model_load_sim(cli_session *s, cli_model *out)
 
 int cli_model_save(cli_session *s, const cli_model *model, const char *path, bool force)
 {
+    if (!cli_speaks(s))
+        return 0;
     const rf_status st = model->sim ? rf_sim_save(model->sim, path, force)
                                     : rf_graph_save(model->graph, path, force);
     return st ? cli_fail(s, st) : 0;

@@ -436,6 +436,10 @@ const cli_group cli_group_training = {
           FIELD(freeze_bn_after),
           .min = 0,
           .max = 1e9 },
+        { .name = "sync-bn",
+          .kind = CLI_FLAG,
+          .help = "under mpirun: BN statistics over the whole batch, not of each rank's share",
+          FIELD(sync_bn) },
         { .name = "checkpoint",
           .kind = CLI_TEXT,
           .argument = "FILE",
@@ -456,6 +460,20 @@ const cli_group cli_group_training = {
               "continue from --checkpoint, with epochs and steps counted from the first one; from "
               "the beginning where there is none",
           FIELD(resume) },
+        END },
+};
+
+/* Commands with this group compute on all ranks; the others are rank 0's. */
+const cli_group cli_group_processes = {
+    "Several processes (mpirun)",
+    (const cli_option[]){
+        { .name = "mpi-timeout",
+          .kind = CLI_REAL,
+          .argument = "SECONDS",
+          .help = "how long a rank waits for the others before the job ends and names the missing",
+          FIELD(mpi_timeout),
+          .min = 1,
+          .max = 1e6 },
         END },
 };
 

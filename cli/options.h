@@ -44,6 +44,8 @@ typedef struct cli_options {
     const char *load_encodings;
     bool no_strict, no_partial, freeze;
     /* training */
+    double mpi_timeout;
+    bool sync_bn;
     int64_t epochs, steps, freeze_bn_after, checkpoint_every;
     const char *optimizer, *schedule, *checkpoint;
     double learning_rate, momentum, weight_decay, encoding_learning_rate, warmup, label_smoothing;
@@ -70,7 +72,8 @@ typedef struct cli_options {
 /* Numbers whose absence means something: epochs and freezing -1, encoding learning rate -1, gate NaN. */
 #define CLI_OPTIONS_INIT                                                                           \
     {                                                                                              \
-        .epochs = -1, .freeze_bn_after = -1, .encoding_learning_rate = -1.0, .min_top1 = NAN       \
+        .epochs = -1, .freeze_bn_after = -1, .mpi_timeout = 120.0, .encoding_learning_rate = -1.0, \
+        .min_top1 = NAN                                                                            \
     }
 
 typedef enum cli_kind {
@@ -102,6 +105,7 @@ typedef struct cli_group {
     const cli_option *options; /* ended by a NULL name */
 } cli_group;
 
+extern const cli_group cli_group_processes;
 extern const cli_group cli_group_import, cli_group_export_to;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
     cli_group_compare, cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
@@ -111,7 +115,7 @@ extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group
 
 struct cli_session;
 
-#define CLI_MAX_GROUPS 12
+#define CLI_MAX_GROUPS 16
 
 typedef struct cli_command {
     const char *name;

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "input_files.h"
+#include "processes.h"
 
 static int out_of_memory(cli_session *s)
 {
@@ -55,6 +56,8 @@ static int check_parent(cli_session *s, const char *path)
 
 int cli_output_check_replaceable(cli_session *s, const char *path)
 {
+    if (!cli_speaks(s))
+        return 0;
     const size_t length = strlen(path);
     struct stat info;
     const bool exists = stat(path, &info) == 0;
@@ -72,6 +75,8 @@ int cli_output_check_replaceable(cli_session *s, const char *path)
 
 int cli_output_check_file(cli_session *s, const char *path)
 {
+    if (!cli_speaks(s))
+        return 0;
     const int code = cli_output_check_replaceable(s, path);
     if (!code && cli_path_exists(path) && !s->options->force)
         return cli_error(s, CLI_EXIT_FAILED, "output '%s' exists; --force overwrites it", path);
@@ -80,6 +85,8 @@ int cli_output_check_file(cli_session *s, const char *path)
 
 int cli_output_check_folder(cli_session *s, const char *path)
 {
+    if (!cli_speaks(s))
+        return 0;
     struct stat info;
     if (stat(path, &info) != 0)
         return check_parent(s, path);
@@ -93,6 +100,8 @@ int cli_output_check_folder(cli_session *s, const char *path)
 
 int cli_output_check_inside(cli_session *s, const char *folder, const char *stem, const char *name)
 {
+    if (!cli_speaks(s))
+        return 0;
     char *begin = cli_path_join(folder, stem);
     char *path = begin ? malloc(strlen(begin) + strlen(name) + 1) : NULL;
     struct stat info;
@@ -134,6 +143,8 @@ static const char *next_entry(DIR *folder)
 
 int cli_output_check_new_folder(cli_session *s, const char *path)
 {
+    if (!cli_speaks(s))
+        return 0;
     const int code = cli_output_check_folder(s, path);
     DIR *folder = code ? NULL : opendir(path);
     if (!folder)
@@ -159,6 +170,9 @@ char *cli_path_join(const char *folder, const char *name)
 int cli_folder_begin(cli_session *s, const char *path, char **temporary_out)
 {
     static const char suffix[] = ".partial-XXXXXX";
+    if (!cli_speaks(
+            s)) /* nobody keeps what it writes, and the output's folder may not exist here */
+        path = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp/refold";
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         length--;
@@ -201,6 +215,10 @@ static int move_files(cli_session *s, const char *from, const char *to)
 int cli_folder_commit(cli_session *s, char *temporary, const char *path)
 {
     int code = 0;
+    if (!cli_speaks(s)) {
+        cli_folder_abort(temporary);
+        return 0;
+    }
     const mode_t mask = umask(0);
     umask(mask);
     if (chmod(temporary, 0777 & ~mask) != 0 || rename(temporary, path) != 0)

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "input_files.h"
 #include "json_writer.h"
+#include "processes.h"
 
 /* A signal handler can see nothing else: these two are the program's only globals. */
 static _Atomic(rf_context *) running;
@@ -101,10 +102,19 @@ static void log_progress(cli_session *s, const rf_progress *p)
 }
 
 /* One line for people. `colour` is an SGR number, 0: none. */
-static void say(cli_session *s, const char *level, int colour, const char *text)
+static void say(cli_session *s, const char *level, int colour, const char *line)
 {
+    char named[1100];
+    const char *text = line;
     if (s)
         cli_progress_clear(s);
+    if (s && s->ctx && rf_distributed_size(s->ctx) > 1 && strcmp(level, "error") == 0) {
+        cli_processes_let_rank_0_speak(s);
+        snprintf(named, sizeof named, "rank %d: %s", rf_distributed_rank(s->ctx), line);
+        text = strncmp(line, "rank ", 5) == 0 ? line : named;
+    } else if (!cli_speaks(s)) {
+        return;
+    }
     if (s && s->colour && colour)
         fprintf(stderr, "refold: \033[%dm%s:\033[0m %s\n", colour, level, text);
     else if (colour)
@@ -131,7 +141,7 @@ static void on_progress(void *user, const rf_progress *progress)
 {
     cli_session *s = user;
     log_progress(s, progress);
-    if (!s->options->quiet)
+    if (!s->options->quiet && cli_speaks(s))
         cli_progress_show(s, progress);
 }
 
@@ -150,6 +160,14 @@ static rf_compute compute_of(const cli_options *options)
                                                                  : RF_COMPUTE_AUTO;
 }
 
+static int open_log(cli_session *s)
+{
+    const char *path = s->options->log;
+    if (path && cli_speaks(s) && !(s->log = fopen(path, "ae")))
+        return cli_error(s, CLI_EXIT_FAILED, "--log '%s': %s", path, strerror(errno));
+    return 0;
+}
+
 int cli_session_open(cli_session *s, const cli_command *command, const cli_options *options)
 {
     *s = (cli_session){ .command = command, .options = options, .start = cli_seconds() };
@@ -162,8 +180,6 @@ int cli_session_open(cli_session *s, const cli_command *command, const cli_optio
                          "--log '%s' is an input itself, which is never modified", options->log);
     if (options->log && options->output && strcmp(options->log, options->output) == 0)
         return cli_usage_error(command, "--log and --output are both '%s'", options->log);
-    if (options->log && !(s->log = fopen(options->log, "ae")))
-        return cli_error(s, CLI_EXIT_FAILED, "--log '%s': %s", options->log, strerror(errno));
     const rf_context_options context = { .compute = compute_of(options),
                                          .threads = (int)options->threads,
                                          .seed = (uint64_t)options->seed,
@@ -177,7 +193,8 @@ int cli_session_open(cli_session *s, const cli_command *command, const cli_optio
     atomic_store(&running, s->ctx);
     if (interrupted)
         rf_context_interrupt(s->ctx);
-    return 0;
+    const int code = cli_processes_join(s);
+    return code ? code : open_log(s);
 }
 
 void cli_session_close(cli_session *s)
