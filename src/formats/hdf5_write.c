@@ -175,11 +175,14 @@ static rf_status take_image(const writer *w, void **bytes_out, size_t *size_out)
     return RF_OK;
 }
 
-static hid_t new_file(void)
+/* Files in memory of one name would be one file, also those of other contexts. */
+static hid_t new_file(const rf_h5 *old)
 {
+    char name[40];
+    snprintf(name, sizeof name, "refold %p", (const void *)old);
     const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_fapl_core(access, INCREMENT, /*backing_store=*/false);
-    const hid_t file = H5Fcreate("keras model", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    const hid_t file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     H5Pclose(access);
     return file;
 }
@@ -191,7 +194,7 @@ rf_status rf_h5_rewrite(rf_h5 *old, const rf_h5_changes *changes, const char *sk
     void *data;
     H5Eget_auto2(H5E_DEFAULT, &print, &data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* the library prints nothing */
-    const writer w = { old, changes, skip, new_file() };
+    const writer w = { old, changes, skip, new_file(old) };
     rf_status st = w.file >= 0 ? copy_group(&w, rf_h5_find(old, ""), 0) : fail_write(&w, "");
     if (!st)
         st = add_arrays(&w);

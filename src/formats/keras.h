@@ -55,7 +55,7 @@ bool rf_keras_is_zip(const void *bytes, size_t size);
 rf_status rf_keras_unzip(rf_context *ctx, const void *bytes, size_t size, const char *member,
                          void **out, size_t *size_out);
 
-/* A copy of the zip file with another config.json and model.weights.h5. *out is freed with rf_free. */
+/* A copy of the zip file (NULL: a new one) with another config.json and model.weights.h5. *out is freed with rf_free. */
 rf_status rf_keras_rezip(rf_context *ctx, const void *bytes, size_t size, const char *json,
                          const void *h5, size_t h5_size, void **out, size_t *size_out);
 

@@ -119,7 +119,8 @@ rf_status rf_keras_rezip(rf_context *ctx, const void *bytes, size_t size, const 
 {
     void *metadata = NULL;
     size_t metadata_size = 0, used = 0;
-    RF_TRY(rf_keras_unzip(ctx, bytes, size, "metadata.json", &metadata, &metadata_size));
+    if (bytes)
+        RF_TRY(rf_keras_unzip(ctx, bytes, size, "metadata.json", &metadata, &metadata_size));
     const size_t room = h5_size + strlen(json) + metadata_size + 65536;
     char *buffer = rf_alloc(ctx, room);
     struct archive *a = archive_write_new();

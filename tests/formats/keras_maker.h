@@ -52,7 +52,9 @@ static inline void keras_begin(keras_maker *m, keras_form form)
     assert_true(H5Pset_fapl_core(access, 4096, /*backing_store=*/false) >= 0);
     if (form == KERAS_H5_NEWEST)
         assert_true(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0);
-    m->file = H5Fcreate("keras model", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    char name[40];
+    snprintf(name, sizeof name, "model %p", (void *)m); /* two in memory must not share one */
+    m->file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     assert_true(m->file >= 0);
     H5Pclose(access);
 }
