@@ -7,23 +7,6 @@
 
 #define BLOCK 2048 /* floats that stay in the first-level cache; at least RF_PERIOD_MAX */
 
-/*
- * Elements of the block that starts at element i of a part: whole periods, or a piece of one where
- * a period is longer than a block.
- */
-static int64_t block_length(int64_t period, int64_t i, int64_t count)
-{
-    const int64_t whole = period > BLOCK ? BLOCK : BLOCK / period * period;
-    const int64_t left = period > BLOCK ? period - i % period : whole;
-    const int64_t most = left < whole ? left : whole;
-    return count - i < most ? count - i : most;
-}
-
-static inline rf_bn_src from(rf_bn_src x, int64_t at)
-{
-    return (rf_bn_src){ x.real ? x.real + at : NULL, x.sums ? x.sums + at : NULL };
-}
-
 /* --------------------------------------------------------------------------------- two sums --- */
 
 /*
@@ -96,7 +79,7 @@ static void sum_part(const pair_sums *s, int i)
     rf_row_part(s->rows, i, &begin, &end);
     double *first = s->parts + 2 * i * s->period, *second = first + s->period;
     const int64_t at = begin * s->c, count = (end - begin) * s->c;
-    const rf_bn_src x = from(s->x, at);
+    const rf_bn_src x = rf_bn_src_at(s->x, at);
     memset(first, 0, 2 * (size_t)s->period * sizeof *first);
     if (s->g)
         add_products(&x, s->g + at, count, s->period, s->shift, first, second);
@@ -165,17 +148,6 @@ void rf_bn_backward_sums(rf_bn_src x, const float *g, int64_t rows, int64_t c, c
 
 /* ----------------------------------------------------------------------------- element-wise --- */
 
-/* Coefficients of a channel, repeated to a period where rows are narrow. */
-static const float *repeat(const float *values, int64_t c, int64_t period,
-                           float buffer[RF_PERIOD_MAX])
-{
-    if (period == c)
-        return values;
-    for (int64_t j = 0; j < period; j++)
-        buffer[j] = values[j % c];
-    return buffer;
-}
-
 RF_MULTIARCH static void normalize_part(const rf_bn_src *x, int64_t count, int64_t period,
                                         const float *restrict scale, const float *restrict shift,
                                         float *y)
@@ -199,7 +171,7 @@ void rf_bn_normalize_blocks(rf_bn_src x, int64_t rows, int64_t c, const float *s
 {
     float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
     const int64_t period = rf_period(c);
-    const float *a = repeat(scale, c, period, scales), *b = repeat(shift, c, period, shifts);
+    const float *a = rf_repeat(scale, c, period, scales), *b = rf_repeat(shift, c, period, shifts);
 #pragma omp parallel for schedule(static) if (rows * c > RF_PARALLEL_MIN)
     for (int part = 0; part < RF_ROW_PARTS; part++) {
         float block[BLOCK];
@@ -208,9 +180,9 @@ void rf_bn_normalize_blocks(rf_bn_src x, int64_t rows, int64_t c, const float *s
         const int64_t count = (end - begin) * c;
         for (int64_t i = 0, n; i < count; i += n) {
             const int64_t j = i % period, at = begin * c + i;
-            const rf_bn_src src = from(x, at);
+            const rf_bn_src src = rf_bn_src_at(x, at);
             float *to = y ? y + at : block;
-            n = block_length(period, i, count);
+            n = rf_block_length(BLOCK, period, i, count);
             normalize_part(&src, n, period, a + j, b + j, to);
             then(user, part, at, n, to);
         }
@@ -222,12 +194,12 @@ void rf_bn_normalize(rf_bn_src x, int64_t rows, int64_t c, const float *scale, c
 {
     float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
     const int64_t period = rf_period(c);
-    const float *a = repeat(scale, c, period, scales), *b = repeat(shift, c, period, shifts);
+    const float *a = rf_repeat(scale, c, period, scales), *b = rf_repeat(shift, c, period, shifts);
 #pragma omp parallel for schedule(static) if (rows * c > RF_PARALLEL_MIN)
     for (int i = 0; i < RF_ROW_PARTS; i++) {
         int64_t begin, end;
         rf_row_part(rows, i, &begin, &end);
-        const rf_bn_src src = from(x, begin * c);
+        const rf_bn_src src = rf_bn_src_at(x, begin * c);
         normalize_part(&src, (end - begin) * c, period, a, b, y + begin * c);
     }
 }
@@ -256,14 +228,14 @@ void rf_bn_backward_data(rf_bn_src x, const float *g, int64_t rows, int64_t c, c
 {
     float scales[RF_PERIOD_MAX], means[RF_PERIOD_MAX], slopes[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
     const int64_t period = rf_period(c);
-    const float *k = repeat(scale, c, period, scales), *m = repeat(mean, c, period, means);
-    const float *p = repeat(slope, c, period, slopes), *t = repeat(shift, c, period, shifts);
+    const float *k = rf_repeat(scale, c, period, scales), *m = rf_repeat(mean, c, period, means);
+    const float *p = rf_repeat(slope, c, period, slopes), *t = rf_repeat(shift, c, period, shifts);
 #pragma omp parallel for schedule(static) if (rows * c > RF_PARALLEL_MIN)
     for (int i = 0; i < RF_ROW_PARTS; i++) {
         int64_t begin, end;
         rf_row_part(rows, i, &begin, &end);
         const int64_t at = begin * c;
-        const rf_bn_src src = from(x, at);
+        const rf_bn_src src = rf_bn_src_at(x, at);
         backward_part(&src, g + at, (end - begin) * c, period, k, m, p, t, dx + at);
     }
 }
@@ -289,9 +261,9 @@ static void sum_part_by_blocks(const block_sums *b, int part)
     memset(first, 0, 2 * (size_t)s->period * sizeof *first);
     for (int64_t i = 0, n; i < count; i += n) {
         const int64_t j = i % s->period, at = begin * s->c + i;
-        const rf_bn_src x = from(s->x, at);
+        const rf_bn_src x = rf_bn_src_at(s->x, at);
         float *g = b->g ? b->g + at : own;
-        n = block_length(s->period, i, count);
+        n = rf_block_length(BLOCK, s->period, i, count);
         normalize_part(&x, n, s->period, b->scale + j, b->shift + j, y);
         b->gradient(b->user, part, at, n, y, g);
         add_products(&x, g, n, s->period, s->shift + j, first + j, second + j);
@@ -304,8 +276,8 @@ void rf_bn_backward_sums_blocks(const rf_bn_blocks *b, rf_bn_gradient_fn gradien
     float scales[RF_PERIOD_MAX], shifts[RF_PERIOD_MAX];
     const pair_sums s = prepare_sums(b->x, NULL, b->rows, b->c, scratch);
     const block_sums blocks = { .sums = s,
-                                .scale = repeat(b->scale, b->c, s.period, scales),
-                                .shift = repeat(b->shift, b->c, s.period, shifts),
+                                .scale = rf_repeat(b->scale, b->c, s.period, scales),
+                                .shift = rf_repeat(b->shift, b->c, s.period, shifts),
                                 .gradient = gradient,
                                 .user = user,
                                 .g = g };

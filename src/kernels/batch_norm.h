@@ -14,6 +14,11 @@ typedef struct rf_bn_src {
     const int32_t *sums;
 } rf_bn_src;
 
+static inline rf_bn_src rf_bn_src_at(rf_bn_src x, int64_t at)
+{
+    return (rf_bn_src){ x.real ? x.real + at : NULL, x.sums ? x.sums + at : NULL };
+}
+
 /* Bytes of scratch that the functions with sums need. */
 size_t rf_bn_scratch(int64_t c);
 

@@ -25,6 +25,29 @@ static inline int64_t rf_period(int64_t c)
     return c * step * ((RF_PERIOD_MIN + c * step - 1) / (c * step));
 }
 
+/* Coefficients of a channel, repeated to a period where rows are narrow. */
+static inline const float *rf_repeat(const float *values, int64_t c, int64_t period,
+                                     float buffer[RF_PERIOD_MAX])
+{
+    if (period == c)
+        return values;
+    for (int64_t j = 0; j < period; j++)
+        buffer[j] = values[j % c];
+    return buffer;
+}
+
+/*
+ * Elements of the block of at most `block` that starts at element i of a part: whole periods, or a piece of one where a
+ * period is longer than a block.
+ */
+static inline int64_t rf_block_length(int64_t block, int64_t period, int64_t i, int64_t count)
+{
+    const int64_t whole = period > block ? block : block / period * period;
+    const int64_t left = period > block ? period - i % period : whole;
+    const int64_t most = left < whole ? left : whole;
+    return count - i < most ? count - i : most;
+}
+
 /* Part `i` of RF_ROW_PARTS: rows [*begin_out, *end_out). */
 static inline void rf_row_part(int64_t rows, int i, int64_t *begin_out, int64_t *end_out)
 {

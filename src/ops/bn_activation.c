@@ -4,29 +4,22 @@
  * what lies between is not kept: backward normalizes once more. Inputs: BatchNormalization's five, the quantizer's min
  * and max.
  */
-#include <assert.h>
-#include <math.h>
-
 #include "kernels/batch_norm.h"
 #include "kernels/channels.h"
 #include "ops/bn_state.h"
-#include "ops/clip.h"
 #include "ops/params.h"
-#include "quant/fakequant.h"
+#include "ops/tail_step.h"
 
-enum { RANGE_MIN = 5, RANGE_MAX = 6 }; /* inputs */
+enum { RANGE = 5 }; /* first of the inputs min and max */
 
 typedef struct bn_activation {
     rf_bn_state bn; /* first: see ops/bn_state.h */
-    bool clips, quantizes, gated;
-    rf_clip_bounds bounds;
-    rf_qspec spec;
-    float min, max, scale; /* of the quantizer, in this call */
-    int32_t offset;
-    float *real; /* result of this call: one of these */
+    rf_tail_step tail;
+    rf_tail numbers; /* of the tail, in this call */
+    float *real;     /* result of this call: one of these */
     uint8_t *codes;
     const float *diff_out;
-    rf_range_sums sums[RF_ROW_PARTS];
+    rf_tail_sums sums[RF_ROW_PARTS];
 } bn_activation;
 
 /* -------------------------------------------------------------------------------- preparing --- */
@@ -37,29 +30,11 @@ static rf_status infer(rf_inference *io)
                          "stands in a file; only the planner makes such steps");
 }
 
-static float bound_of(const rf_node *n, int input, const char *attr, float fallback)
-{
-    const rf_value *v = rf_node_input(n, input);
-    return v ? rf_tensor_f32(v->constant)[0] : rf_attr_float(n, attr, fallback);
-}
-
-static rf_clip_bounds bounds_of(const rf_node *n)
-{
-    if (!rf_node_is(n, "Clip"))
-        return (rf_clip_bounds){ 0.0f, INFINITY }; /* Relu */
-    return (rf_clip_bounds){ bound_of(n, 1, "min", -INFINITY), bound_of(n, 2, "max", INFINITY) };
-}
-
 static rf_status prepare(rf_step *s)
 {
     RF_TRY(rf_bn_prepare(s, sizeof(bn_activation)));
     bn_activation *b = s->state;
-    b->clips = s->activation != NULL;
-    b->quantizes = s->quantizer != NULL;
-    if (b->clips)
-        b->bounds = bounds_of(s->activation);
-    if (b->quantizes)
-        b->spec = rf_fakequant_spec(s->quantizer, &b->gated);
+    rf_tail_step_init(s, &b->tail);
     return RF_OK;
 }
 
@@ -68,45 +43,41 @@ static rf_status prepare(rf_step *s)
 static void clip_block(const bn_activation *b, float *y, int64_t count)
 {
     float *const rows[] = { y, y };
-    if (b->clips)
-        rf_clip_row(rows, count, &b->bounds);
+    if (b->tail.clips)
+        rf_clip_row(rows, count, &b->tail.bounds);
 }
 
 static void forward_block(const void *user, int part, int64_t at, int64_t count, float *y)
 {
     const bn_activation *b = user;
+    const rf_tail_step *t = &b->tail;
     const rf_qarray all = { .outer = 1, .channels = 1, .inner = count };
     (void)part;
     clip_block(b, y, count);
     if (b->codes)
-        rf_quantize_u8(&b->spec, &all, &b->scale, &b->offset, y, b->codes + at);
-    else if (b->quantizes)
-        rf_fakequant_forward(&b->spec, &all, &b->scale, &b->offset, y, y);
-}
-
-/* The ends belong to the graph: see ops/fake_quant.c. */
-static void update_grid(rf_step *s, bn_activation *b)
-{
-    float *min = rf_view_f32(&s->in[RANGE_MIN]), *max = rf_view_f32(&s->in[RANGE_MAX]);
-    if (b->gated)
-        rf_gate(min, max);
-    b->min = *min;
-    b->max = *max;
-    rf_scale_offset(&b->spec, b->min, b->max, &b->scale, &b->offset);
-    s->codes = (rf_codes){ .scale = b->scale, .offset = b->offset };
+        rf_quantize_u8(&t->spec, &all, &t->scale, &t->offset, y, b->codes + at);
+    else if (t->quantizes)
+        rf_fakequant_forward(&t->spec, &all, &t->scale, &t->offset, y, y);
 }
 
 static rf_status forward(rf_step *s)
 {
     bn_activation *b = s->state;
+    const rf_bn_state *bn = &b->bn;
     const bool codes = s->out[0].dtype == RF_DTYPE_U8;
     b->codes = codes ? s->out[0].data : NULL;
     b->real = codes ? NULL : rf_view_f32(&s->out[0]);
     RF_TRY(rf_bn_normalizer(s));
-    if (b->quantizes)
-        update_grid(s, b);
-    rf_bn_normalize_blocks(rf_bn_input(s), b->bn.rows, b->bn.channels, b->bn.scale, b->bn.shift,
-                           b->real, forward_block, b);
+    if (b->tail.quantizes) {
+        rf_tail_step_update(s, &b->tail, RANGE);
+        b->numbers = rf_tail_step_numbers(&b->tail);
+    }
+    if (codes && rf_tail_step_has_kernel(&b->tail))
+        rf_tail_normalize(&b->numbers, rf_bn_input(s), bn->rows, bn->channels, bn->scale, bn->shift,
+                          b->codes);
+    else
+        rf_bn_normalize_blocks(rf_bn_input(s), bn->rows, bn->channels, bn->scale, bn->shift,
+                               b->real, forward_block, b);
     return RF_OK;
 }
 
@@ -117,31 +88,29 @@ static void backward_block(const void *user, int part, int64_t at, int64_t count
 {
     bn_activation *b = (bn_activation *)(uintptr_t)user;  /* its sums[part] is this thread's own */
     float *diff = (float *)(uintptr_t)(b->diff_out + at); /* read only */
+    const rf_tail_step *t = &b->tail;
+    if (rf_tail_step_has_kernel(t)) {
+        rf_tail_backward(&b->numbers, y, diff, count, g, &b->sums[part]);
+        return;
+    }
     clip_block(b, y, count);
-    if (b->quantizes) {
-        const rf_range_sums sums =
-            rf_fakequant_backward_piece(&b->spec, b->min, b->max, y, diff, g, count);
-        b->sums[part].scale += sums.scale;
-        b->sums[part].outside += sums.outside;
+    if (t->quantizes) { /* a static grid, which learns nothing */
+        rf_fakequant_backward_piece(&t->spec, t->min, t->max, y, diff, g, count);
         diff = g;
     }
     float *const rows[] = { g, diff, y };
-    if (b->clips)
-        rf_clip_backward_row(rows, count, &b->bounds);
+    if (t->clips)
+        rf_clip_backward_row(rows, count, &t->bounds);
 }
 
 static void give_range(const rf_step *s, const bn_activation *b)
 {
-    float *diff_min = rf_view_f32(&s->diff_in[RANGE_MIN]);
-    float *diff_max = rf_view_f32(&s->diff_in[RANGE_MAX]);
     rf_range_sums total = { 0.0, 0.0 };
-    assert((diff_min == NULL) == (diff_max == NULL)); /* both ends learn, or neither */
     for (int i = 0; i < RF_ROW_PARTS; i++) {
         total.scale += b->sums[i].scale;
         total.outside += b->sums[i].outside;
     }
-    if (diff_min)
-        rf_fakequant_range_gradient(&b->spec, b->min, b->max, &total, diff_min, diff_max);
+    rf_tail_step_give_range(s, &b->tail, RANGE, &total);
 }
 
 static rf_status backward(rf_step *s)
@@ -156,10 +125,10 @@ static rf_status backward(rf_step *s)
                                   .mean = b->bn.middle };
     b->diff_out = rf_view_f32(&s->diff_out[0]);
     for (int i = 0; i < RF_ROW_PARTS; i++)
-        b->sums[i] = (rf_range_sums){ 0.0, 0.0 };
+        b->sums[i] = (rf_tail_sums){ 0.0, 0.0 };
     rf_bn_backward_sums_blocks(&blocks, backward_block, b, g, b->bn.sum_g, b->bn.sum_gx,
                                s->scratch);
-    if (b->quantizes)
+    if (b->tail.quantizes)
         give_range(s, b);
     rf_bn_conclude_backward(s, g);
     return RF_OK;

@@ -97,7 +97,7 @@ static rf_value *normalize(rf_graph *g, const char *name, rf_value *x, int64_t c
     return build_node(g, name, "BatchNormalization", NULL, 5, inputs)->outputs[0];
 }
 
-/* Conv, depthwise Conv, Conv and Gemm, codes between all of them; the input's zero point is not 0. */
+/* Conv, depthwise Conv with a shortcut, Conv and Gemm, codes between all of them; the input's zero point is not 0. */
 static rf_graph *network(rf_context *ctx, const net_case *c)
 {
     rf_graph *g = build_graph(ctx);
@@ -110,10 +110,14 @@ static rf_graph *network(rf_context *ctx, const net_case *c)
     x = build_node(g, "relu1", "Relu", NULL, 1, &x)->outputs[0];
     x = quantize(g, "q1", x, "activation", bits, c->grid, 1, 0.0f, 2.5f);
     CHECK_OK(ctx, rf_graph_mark_output(g, build_node(g, "seen", "Abs", NULL, 1, &x)->outputs[0]));
+    rf_value *shortcut = x;
     x = layer(g, "conv2", "Conv", x, (rf_shape){ 4, { MID, 1, 3, 3 } }, c, 2);
     if (c->bn)
         x = normalize(g, "bn2", x, MID);
     x = quantize(g, "q2", x, "activation", bits, c->grid, 1, -2.0f, 2.0f * 1.01f);
+    x = build_node(g, "add", "Add", NULL, 2, (rf_value *[]){ x, shortcut })->outputs[0];
+    x = build_node(g, "relu2", "Relu", NULL, 1, &x)->outputs[0];
+    x = quantize(g, "qadd", x, "activation", bits, c->grid, 1, 0.0f, 3.0f);
     x = layer(g, "conv3", "Conv", x, (rf_shape){ 4, { 4, MID, SIZE, SIZE } }, c, 3);
     x = build_node(g, "relu3", "Relu", NULL, 1, &x)->outputs[0];
     x = quantize(g, "q3", x, "activation", bits, c->grid, 1, 0.0f, 4.0f);
@@ -198,21 +202,49 @@ static void compare_constants(const run *a, const run *b)
         const float *da = rf_view_f32(rf_plan_diff_param(a->plan, v));
         const float *db = rf_view_f32(rf_plan_diff_param(b->plan, w));
         assert_int_equal(da != NULL, db != NULL);
-        const double most = da ? largest(db, v->constant->count) : 0.0;
-        for (int64_t k = 0; da && k < v->constant->count; k++)
-            if (fabs((double)da[k] - (double)db[k]) > TOL_GRADIENT * most)
+        double most = da ? largest(db, v->constant->count) : 0.0;
+        if (strstr(v->name, "_min") || strstr(v->name, "_max"))
+            most =
+                fmax(most, 8.0); /* one code more or less on a tie: a step of the gradient / 255 */
+        int64_t off = 0;
+        for (int64_t k = 0; da && k < v->constant->count; k++) {
+            const double error = fabs((double)da[k] - (double)db[k]);
+            off += error > TOL_GRADIENT * most;
+            if (error > 20 * TOL_GRADIENT * most)
                 fail_msg("gradient of %s[%d]: %g, float engine %g", v->name, (int)k, (double)da[k],
                          (double)db[k]);
+        }
+        assert_true(off <= 1 + v->constant->count / 100); /* a code on a tie further up */
     }
 }
 
+static bool has_step(const rf_plan *plan, const char *op)
+{
+    for (int i = 0; i < rf_plan_step_count(plan); i++)
+        if (!strcmp(rf_plan_step(plan, i)->op->onnx_name, op))
+            return true;
+    return false;
+}
+
+static rf_status look_away(void *user, const rf_node *n, const rf_view *src)
+{
+    (void)user;
+    (void)n;
+    (void)src;
+    return RF_OK;
+}
+
+/* An observer keeps nodes apart: integers and fused steps against floats, node by node. */
 static void compare(const net_case *c, rf_plan_options options)
 {
     run ints = run_once(c, RF_COMPUTE_AUTO, options);
+    options.observe = look_away;
     run real = run_once(c, RF_COMPUTE_FLOAT, options);
     const rf_view *seen = rf_plan_output(ints.plan, 0);
     assert_int_equal(integer_layers(real.plan), 0);
     assert_int_equal(integer_layers(ints.plan), 4);
+    assert_false(has_step(real.plan, "SumActivation"));
+    assert_int_equal(has_step(ints.plan, "SumActivation"), strcmp(c->grid, "static") != 0);
     const double step = 2.5 / ((1 << c->activation_bits) - 1);
     const int64_t ties = check_codes(seen, rf_plan_output(real.plan, 0), step);
     assert_true(ties <= rf_view_count(seen) / 1000);
