@@ -78,6 +78,58 @@ static rf_status pad_to_inputs(rf_graph *g, rf_node *n)
     return float_to_input(g, n, "value", 2);
 }
 
+/* The one way in which older operator sets sampled. */
+static rf_status sample_asymmetrically(rf_graph *g, rf_node *n)
+{
+    RF_TRY(rf_node_set_string(g, n, "coordinate_transformation_mode", "asymmetric"));
+    if (strcmp(rf_attr_string(n, "mode", "nearest"), "nearest"))
+        return RF_OK;
+    return rf_node_set_string(g, n, "nearest_mode", "floor");
+}
+
+/* Input 1 has become the region of interest. */
+static rf_status scales_behind_roi(rf_graph *g, rf_node *n)
+{
+    rf_value *scales = rf_node_input(n, 1);
+    RF_TRY(rf_node_set_input(g, n, 2, scales));
+    RF_TRY(rf_node_set_input(g, n, 1, NULL));
+    return sample_asymmetrically(g, n);
+}
+
+/* Factors as an attribute, until operator set 8, or as input 1. */
+static rf_status upsample_scales(rf_graph *g, const rf_node *n, rf_value **out)
+{
+    const rf_attr *a = rf_node_attr(n, "scales");
+    rf_tensor *t = NULL;
+    if (!a || a->type != RF_ATTR_FLOATS) {
+        *out = rf_node_input(n, 1);
+        return *out ? RF_OK : refuse(g, n, "a form without scales");
+    }
+    RF_TRY(rf_tensor_new(g->ctx, RF_DTYPE_F32, 1, &a->count, &t));
+    memcpy(t->data, a->floats, (size_t)a->count * sizeof *a->floats);
+    return rf_new_constant(g, rf_arena_printf(&g->arena, "%s_scales", n->name), t, out);
+}
+
+static rf_status upsample_to_resize(rf_graph *g, rf_node *n)
+{
+    rf_value *scales = NULL, *y = n->outputs[0];
+    rf_node *resize = NULL;
+    RF_TRY(upsample_scales(g, n, &scales));
+    rf_value *inputs[3] = { n->inputs[0], NULL, scales };
+    const rf_node_desc desc = { .name = n->name,
+                                .op_type = "Resize",
+                                .inputs = inputs,
+                                .input_count = 3,
+                                .outputs = &y,
+                                .output_count = 1,
+                                .before = n->next };
+    const char *mode = rf_attr_string(n, "mode", "nearest");
+    RF_TRY(rf_graph_remove_node(g, n));
+    RF_TRY(rf_graph_add_node(g, &desc, &resize));
+    RF_TRY(rf_node_set_string(g, resize, "mode", mode));
+    return sample_asymmetrically(g, resize);
+}
+
 /* In inference form Dropout is the identity, whatever its ratio. */
 static rf_status drop_ratio(rf_graph *g, rf_node *n)
 {
@@ -152,7 +204,7 @@ static const change changes[] = {
     { "ReduceProd", 18, axes_to_input },
     { "ReduceSum", 13, axes_to_input },
     { "ReduceSumSquare", 18, axes_to_input },
-    { "Resize", 11, NULL },
+    { "Resize", 11, scales_behind_roi },
     { "RoiAlign", 16, NULL },
     { "Scatter", 11, NULL },
     { "Slice", 10, slice_to_inputs },
@@ -162,7 +214,7 @@ static const change changes[] = {
     { "Squeeze", 13, axes_to_input },
     { "TopK", 10, NULL },
     { "Unsqueeze", 13, axes_to_input },
-    { "Upsample", 10, NULL },
+    { "Upsample", 10, upsample_to_resize },
 };
 
 /* Bodies of If, Loop and Scan are opaque to the graph, so that their nodes cannot be converted. */

@@ -1,5 +1,6 @@
 /* Tests of bringing graphs to a newer operator set: forms, and equal results where refold runs both. */
 #include "small_net.h"
+#include "run_graph.h"
 
 #include "export/export.h"
 
@@ -104,6 +105,43 @@ static void a_graph_that_is_new_enough_stays_as_it_is(void **state)
     rf_context_free(ctx);
 }
 
+static void check_sampling(const char *mode, const char *old_op)
+{
+    rf_context *ctx = test_context();
+    small_net net;
+    rf_value *x = NULL;
+    rf_graph *g = graph_of(ctx, &net, strcmp(old_op, "Resize") ? 9 : 10, &x);
+    rf_value *scales = net_constant(&net, "scales", 1, (int64_t[]){ 4 }, 0.0);
+    memcpy(scales->constant->data, (float[]){ 1.0f, 1.0f, 2.0f, 3.0f }, 4 * sizeof(float));
+    rf_node *n = net_node(&net, old_op, "big", x, scales, NULL);
+    CHECK_OK(ctx, rf_node_set_string(g, n, "mode", mode));
+    CHECK_OK(ctx, rf_graph_mark_output(g, n->outputs[0]));
+    int64_t count = 0;
+    float *input = random_input(2 * 4 * 4, 3), *before = run_graph(ctx, g, input, 1, &count);
+
+    CHECK_OK(ctx, rf_export_upgrade_opset(g, 13));
+
+    assert_string_equal(g->first->op_type, "Resize");
+    CHECK_OK(ctx, rf_graph_check(g));
+    float *after = run_graph(ctx, g, input, 1, &count);
+    assert_int_equal(count, 2 * 8 * 12);
+    assert_memory_equal(before, after, (size_t)count * sizeof *after);
+    free(before);
+    free(after);
+    free(input);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void older_samplings_become_resize(void **state)
+{
+    (void)state;
+    check_sampling("nearest", "Upsample");
+    check_sampling("linear", "Upsample");
+    check_sampling("nearest", "Resize");
+    check_sampling("linear", "Resize");
+}
+
 static void an_operator_without_a_newer_form_is_named(void **state)
 {
     (void)state;
@@ -124,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_softmax_over_several_axes_is_flattened_first),
         cmocka_unit_test(a_softmax_over_the_last_axis_only_names_it),
         cmocka_unit_test(a_graph_that_is_new_enough_stays_as_it_is),
+        cmocka_unit_test(older_samplings_become_resize),
         cmocka_unit_test(an_operator_without_a_newer_form_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -331,6 +331,44 @@ static void a_clip_inside_the_grid_stays(void **state)
     stop(&f);
 }
 
+static rf_graph *build_with_softmax(rf_context *ctx)
+{
+    small_net net;
+    const rf_shape shape = { 2, { -1, 6 } };
+    rf_value *x = NULL;
+    net_start(&net, ctx, 13, &shape, &x);
+    rf_node *n =
+        net_node(&net, "Gemm", "logits", x,
+                 net_constant(&net, "fc.weight", 2, (int64_t[]){ 6, NET_CLASSES }, 0.5), NULL);
+    n = net_node(&net, "Softmax", "scores", n->outputs[0], NULL, NULL);
+    CHECK_OK(ctx, rf_graph_mark_output(net.g, n->outputs[0]));
+    return net.g;
+}
+
+static const char *before_softmax(float max)
+{
+    static char op_type[32];
+    fixture f;
+    start_with(&f, build_with_softmax, 8, 8, "int8");
+    set_range(&f, "scores", 0.0f, max);
+    make_qdq(&f);
+    const rf_node *softmax = NULL;
+    for
+        RF_GRAPH_EACH_NODE(n, f.qdq)
+    softmax = rf_node_is(n, "Softmax") ? n : softmax;
+    snprintf(op_type, sizeof op_type, "%s", softmax->inputs[0]->producer->op_type);
+    stop(&f);
+    return op_type;
+}
+
+/* The integer kernel of the runtime gives zeros there. */
+static void a_softmax_of_fine_codes_is_kept_from_the_integer_kernel(void **state)
+{
+    (void)state;
+    assert_string_equal(before_softmax(0.4f), "Clip");
+    assert_string_not_equal(before_softmax(1.0f), "Clip");
+}
+
 static void int4_weights_raise_the_operator_set(void **state)
 {
     (void)state;
@@ -398,6 +436,7 @@ int main(void)
         cmocka_unit_test(activations_of_few_bits_are_cut_at_their_range),
         cmocka_unit_test(a_clip_at_the_ends_of_the_grid_is_left_out),
         cmocka_unit_test(a_clip_inside_the_grid_stays),
+        cmocka_unit_test(a_softmax_of_fine_codes_is_kept_from_the_integer_kernel),
         cmocka_unit_test(int4_weights_raise_the_operator_set),
         cmocka_unit_test(sixteen_bit_activations_use_the_runtimes_own_operators),
         cmocka_unit_test(weights_of_more_than_eight_bits_are_refused_by_name),
