@@ -14,17 +14,21 @@ static bool is_known(const rf_value *v)
     return !v || v->constant || (v->producer && v->producer->mark);
 }
 
-/* A Linear's weight as PyTorch stores it: rf_layer_match looks through this one. */
-static bool is_matrix_transpose(const rf_node *n)
+/* A parameter as PyTorch stores it, which rf_param_behind finds: training, ranges and files know it by its own name. */
+static bool is_looked_through(const rf_node *n)
 {
     const rf_value *v = rf_node_input(n, 0);
-    return rf_node_is(n, "Transpose") && v && v->constant && v->constant->shape.rank == 2;
+    if (!v || !v->constant)
+        return false;
+    const rf_node *reader = rf_value_only_consumer(n->outputs[0]);
+    return (rf_node_is(n, "Transpose") && v->constant->shape.rank == 2) ||
+           (rf_node_is(n, "Unsqueeze") && reader && rf_node_is(reader, "PRelu"));
 }
 
 static bool is_evaluable(const rf_node *n)
 {
     const rf_op *op = rf_op_find(n->op_type, n->domain);
-    if (!op || op->never_constant || n->input_count == 0 || is_matrix_transpose(n))
+    if (!op || op->never_constant || n->input_count == 0 || is_looked_through(n))
         return false;
     for (int i = 0; i < n->input_count; i++)
         if (!is_known(n->inputs[i]))

@@ -1,5 +1,5 @@
 /* Placement and calibration against AIMET: which tensors have quantizers, their ranges, weights and outputs. */
-#include "golden.h"
+#include "golden_life.h"
 
 #include "ops/params.h"
 #include "tensor/tensor.h"
@@ -7,7 +7,6 @@
 #define TOL_RANGE 1e-5  /* relative: AIMET's analyzers run in float32 and double, ours likewise */
 #define TOL_WEIGHT 1e-6 /* relative: codes times scale */
 #define TOL_FP32 1e-5   /* no quantizer multiplies what rounding leaves */
-#define TOL_LOGITS 1e-4 /* sums of some hundred terms in another order */
 
 static void check_numbers(const golden *g, const char *quantizer, const char *field,
                           json_t *expected, int64_t count, const double *actual)
@@ -103,10 +102,7 @@ static void check_life(const golden_id *id)
     json_object_foreach(expected, name, encoding) check_quantizer(&g, sim, name, encoding);
     assert_int_equal(rf_sim_quantizer_count(sim), json_object_size(expected)); /* and no others */
     check_weights(&g, sim);
-    rf_tensor *logits = golden_logits(&g, rf_sim_graph(sim));
-    golden_check(&g, "logits_calibrated", rf_tensor_f32(logits),
-                 golden_get(&g, "logits_calibrated"), TOL_LOGITS);
-    rf_tensor_free(logits);
+    golden_check_logits(&g, sim, "logits_calibrated");
     rf_sim_free(sim);
     golden_close(&g);
 }
