@@ -302,7 +302,8 @@ static rf_status observe_data(calibration *c, const rf_dataset *dataset,
         .batch = o->batch ? o->batch : DEFAULT_BATCH,
         .limit = limit,
         .share = RF_SHARE_OF_ALL,
-        .shuffle = limit < rf_dataset_count(dataset), /* class folders come class by class */
+        /* Class folders come class by class; AIMET's users take the first batches of their loader. */
+        .shuffle = limit < rf_dataset_count(dataset) && !c->sim->compat_aimet,
         .plan = { .mode = RF_MODE_INFER,
                   .compute = RF_COMPUTE_FLOAT,
                   .bypass_activations = true,

@@ -38,7 +38,7 @@ typedef struct rf_config {
     rf_flag model_input, model_output;
 } rf_config;
 
-/* `name`: "per-channel", "default" (built in), or a path. RF_EMODEL names the key and what it may be. */
+/* `name`: "per-channel", "default", "bn-reestimation" (built in), or a path. RF_EMODEL names the key and what it may be. */
 rf_status rf_config_load(rf_context *ctx, const char *name, rf_config *out);
 rf_status rf_config_parse(rf_context *ctx, const char *json, size_t size, const char *name,
                           rf_config *out);

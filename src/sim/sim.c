@@ -48,7 +48,9 @@ static rf_status read_options(rf_sim *sim, const rf_sim_options *o)
     sim->grid = sim->compat_v2 ? RF_GRID_V2 : sim->learned ? RF_GRID_LEARNED : RF_GRID_STATIC;
     if (sim->compat_v2 && sim->scheme == RF_SCHEME_MSE)
         return rf_fail(sim->ctx, RF_EARG, "AIMET v2 has no scheme mse (compat aimet-v2)");
-    sim->config_name = rf_arena_strdup(&sim->graph->arena, o->config ? o->config : "per-channel");
+    /* What AIMET's users of BN re-estimation start from is the configuration of its example. */
+    const char *config = sim->compat_aimet ? "bn-reestimation" : "per-channel";
+    sim->config_name = rf_arena_strdup(&sim->graph->arena, o->config ? o->config : config);
     return sim->config_name ? RF_OK : RF_ENOMEM;
 }
 

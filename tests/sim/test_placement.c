@@ -166,7 +166,7 @@ static void a_linear_layer_in_front_of_a_bn_is_per_channel(void **state)
     expect(gemm, "w[0]= x y");
     expect(matmul, "w[0]= x y");
     expect(plain, "w[1]= x y");
-    expect_with(gemm, &(rf_sim_options){ .compat = "aimet" }, "w[]= x y");
+    expect_with(gemm, &(rf_sim_options){ .compat = "aimet", .config = "per-channel" }, "w[]= x y");
     expect_with(gemm, &(rf_sim_options){ .config = "default" }, "w[]= x y");
 }
 
@@ -185,7 +185,7 @@ static void a_quantizer_serves_through_operators_that_only_move_data(void **stat
            "c v[]= w[0]= x y");
     expect_with(
         "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nf = Flatten c\ny = Gemm f v:144,5\noutput y",
-        &(rf_sim_options){ .compat = "aimet" }, "c f v[]= w[0]= x y");
+        &(rf_sim_options){ .compat = "aimet", .config = "per-channel" }, "c f v[]= w[0]= x y");
 }
 
 static void integers_and_shape_arithmetic_are_never_quantized(void **state)
