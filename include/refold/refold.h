@@ -356,7 +356,8 @@ typedef struct rf_sim_options {
                            (static ranges; 90 <= P <= 100), or AIMET's long names; NULL: tf-init. Source: AIMET
                            QuantScheme */
     const char *
-        config; /* path of an AIMET quantsim config JSON, or "per-channel", "default"; NULL: per-channel */
+        config; /* path of an AIMET quantsim config JSON, or one of AIMET's by name: "per-channel", "default",
+                   "bn-reestimation"; NULL: per-channel, with compat bn-reestimation */
     const char *
         compat; /* NULL; "aimet": its behaviour where ours improves on it; "aimet-v2": the arithmetic of its second
                     generation as well (docs/NUMERICS.md, section 8) */
@@ -423,7 +424,7 @@ typedef struct rf_calibration {
 
 /**
  * Set every range from the weights and from `dataset`: not augmented, in order where all of it is used, else a sample
- * drawn with the context's seed. State: calibrated.
+ * drawn with the context's seed (with compat the first ones, as they come). State: calibrated.
  * Activations are observed as AIMET v1 does: float activations of quantized weights.
  * @return RF_OK, RF_ESTATE (already trained), RF_EDATA (no samples), RF_ENUMERIC (names the tensor), ...
  */
