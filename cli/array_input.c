@@ -39,9 +39,9 @@ static int load_one(cli_session *s, const rf_graph *g, const char *text, rf_tens
     const rf_status st = rf_tensor_load_npy(s->ctx, path, &inputs[index]);
     if (st)
         return cli_fail(s, st);
-    if (strcmp(s->options->input_layout, "nhwc") == 0)
-        return cli_channels_first(s, &inputs[index]);
-    return 0;
+    rf_port port;
+    const rf_status found = rf_graph_input(g, index, &port);
+    return found ? cli_fail(s, found) : cli_array_to_model(s, &port, &inputs[index]);
 }
 
 int cli_arrays_load(cli_session *s, const rf_graph *g, rf_tensor **inputs)

@@ -58,7 +58,8 @@ static bool make_inputs(cli_session *s, const rf_graph *g, trial *t, rf_status *
 
 static rf_status run(const rf_graph *g, trial *t)
 {
-    return rf_infer(g, (const rf_tensor *const *)t->inputs, 2, t->outputs);
+    const int64_t batch = t->input_count ? rf_tensor_dims(t->inputs[0])[0] : 1;
+    return rf_infer(g, (const rf_tensor *const *)t->inputs, batch, t->outputs);
 }
 
 static bool same(const trial *a, const trial *b)

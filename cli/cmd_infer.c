@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "array_input.h"
+#include "array_layout.h"
 #include "commands.h"
 #include "json_writer.h"
 #include "model_input.h"
@@ -94,6 +95,17 @@ static rf_status compute(inference *f)
         rf_infer(f->graph, (const rf_tensor *const *)f->inputs, batch_of(f), f->outputs);
     f->seconds = cli_seconds() - start;
     return st;
+}
+
+static int turn_outputs(inference *f)
+{
+    int code = 0;
+    for (int i = 0; i < f->out_count && !code; i++) {
+        rf_port port;
+        const rf_status st = rf_graph_output(f->model.graph, i, &port);
+        code = st ? cli_fail(f->s, st) : cli_array_to_user(f->s, &port, &f->outputs[i]);
+    }
+    return code;
 }
 
 /* All outputs or none of them. */
@@ -202,8 +214,10 @@ int cmd_infer(cli_session *s)
         code = cli_arrays_load(s, f.graph, f.inputs);
     if (!code) {
         const rf_status st = compute(&f);
-        code = st ? cli_fail(s, st) : save_outputs(&f);
+        code = st ? cli_fail(s, st) : turn_outputs(&f);
     }
+    if (!code)
+        code = save_outputs(&f);
     if (!code && s->options->json)
         print_json(&f);
     else if (!code)

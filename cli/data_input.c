@@ -15,6 +15,14 @@ static void take_input_size(const rf_graph *graph, rf_dataset_options *out)
     out->width = port.dims[3] > 0 ? port.dims[3] : 0;
 }
 
+/* As its Keras or TensorFlow has it. */
+static bool is_channels_last(const rf_graph *graph)
+{
+    rf_port port;
+    return rf_graph_input_count(graph) > 0 && rf_graph_input(graph, 0, &port) == RF_OK &&
+           port.channels_last;
+}
+
 static int take_reals(const cli_reals *from, float to[CLI_MAX_REALS])
 {
     for (int i = 0; i < from->count; i++)
@@ -33,7 +41,9 @@ int cli_data_open(cli_session *s, const char *spec, const rf_graph *graph, rf_da
     options.mean_count = take_reals(&o->mean, options.mean);
     options.std_count = take_reals(&o->std, options.std);
     options.augment = o->augment;
-    options.input_nhwc = strcmp(o->input_layout, "nhwc") == 0;
+    options.input_nhwc =
+        o->input_layout ? strcmp(o->input_layout, "nhwc") == 0 : is_channels_last(graph);
+    options.input_nchw_where_it_fits = !o->input_layout;
     take_input_size(graph, &options);
     const rf_status st = rf_dataset_open(s->ctx, spec, &options, out);
     if (!st)

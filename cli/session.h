@@ -14,6 +14,7 @@
 typedef struct cli_session {
     const cli_command *command;
     const cli_options *options;
+    bool channels_last; /* arrays of inputs lay so; outputs go back the same way */
     rf_context *ctx;
     FILE *log;     /* --log, or NULL */
     double start;  /* seconds of the monotonic clock */

@@ -101,6 +101,21 @@ static rf_status check_first_image(const rf_dataset *d)
                    (long long)(t->height ? t->height : shape.dims[1]));
 }
 
+/* [channels, height, width] as the model has them, and not [height, width, channels]. */
+static bool fits_channels_first_only(const rf_dataset *d, const rf_dataset_options *o)
+{
+    const rf_shape *s = &d->source->sample_shapes[0];
+    if (rf_dataset_is_images(d) || s->rank != 3)
+        return false;
+    const int64_t model[] = { o->channels, o->height, o->width };
+    bool first = true, last = true;
+    for (int i = 0; i < 3; i++) {
+        first = first && (!model[i] || s->dims[i] == model[i]);
+        last = last && (!model[i] || s->dims[(i + 2) % 3] == model[i]);
+    }
+    return first && !last;
+}
+
 static rf_status open_into(rf_dataset *d, const char *spec, const rf_dataset_options *options)
 {
     d->spec = rf_strdup(d->ctx, spec);
@@ -109,6 +124,8 @@ static rf_status open_into(rf_dataset *d, const char *spec, const rf_dataset_opt
     RF_TRY(rf_transform_init(d->ctx, options, &d->transform));
     d->nhwc = options && options->input_nhwc;
     RF_TRY(open_source(d->ctx, spec, &d->source));
+    if (d->nhwc && options->input_nchw_where_it_fits && fits_channels_first_only(d, options))
+        d->nhwc = false;
     if (rf_dataset_is_images(d))
         return check_first_image(d);
     warn_about_arrays(d, options);
@@ -167,7 +184,7 @@ bool rf_dataset_is_images(const rf_dataset *d)
 /* [s..., c] -> [c, s...] for samples that lie channels last. */
 static rf_shape channels_first(const rf_dataset *d, const rf_shape *stored)
 {
-    if (!d->nhwc || stored->rank < 3)
+    if (!d->nhwc || stored->rank < 2)
         return *stored;
     rf_shape shape = { .rank = stored->rank };
     shape.dims[0] = stored->dims[stored->rank - 1];
@@ -210,7 +227,7 @@ static void read_array(const rf_dataset *d, int64_t index, int input, const rf_s
     const rf_source *s = d->source;
     const rf_shape *shape = &dst->shape;
     rf_view src, to;
-    const bool last = d->nhwc && shape->rank >= 3;
+    const bool last = d->nhwc && shape->rank >= 2;
     rf_view_init(&src, RF_DTYPE_F32, shape, RF_LAYOUT_PLAIN);
     rf_view_init(&to, RF_DTYPE_F32, shape, RF_LAYOUT_PLAIN);
     if (last) { /* logical [c, s...] over stored [s..., c] */

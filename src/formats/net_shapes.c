@@ -444,7 +444,7 @@ rf_net_tensor rf_net_pad(rf_net *net, rf_net_name name, rf_net_tensor x, const i
 static float scale_of(int64_t from, int64_t to)
 {
     float scale = (float)((double)to / (double)from);
-    while (floorf((float)from * scale) < (float)to)
+    while ((double)from * (double)scale < (double)to)
         scale = nextafterf(scale, INFINITY);
     return scale;
 }
@@ -475,6 +475,13 @@ rf_net_tensor rf_net_resize(rf_net *net, rf_net_name name, rf_net_tensor x, cons
                         (long long)dst.dims[axis], (long long)sizes[d]);
         else
             rf_tensor_f32(scales)[d + 2] = scale_of(dst.dims[axis], sizes[d]);
+        /* ONNX counts with the product of size and scale, which here may round ties the other way. */
+        if (!net->st && nearest && strcmp(coordinates, "align_corners") == 0 &&
+            (double)rf_tensor_f32(scales)[d + 2] * (double)dst.dims[axis] != (double)sizes[d])
+            rf_net_fail(net, RF_EUNSUPPORTED,
+                        "nearest neighbours with aligned corners from %lld to %lld pixels, whose "
+                        "quotient is no float32",
+                        (long long)dst.dims[axis], (long long)sizes[d]);
         dst.dims[axis] = sizes[d];
     }
     rf_net_tensor s = rf_net_constant(net, rf_net_text(net, "%s/scales", name.node), scales);

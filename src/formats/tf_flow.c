@@ -35,14 +35,15 @@ static void variable(rf_tf_import *in, rf_tf_node *n)
     rf_tensor *t = NULL;
     if (!key && rf_tf_bundle_has(in->bundle, name))
         key = name;
-    if (!key) {
-        rf_net_fail(&in->net, RF_EMODEL,
-                    in->bundle->shards
-                        ? "variable '%s' is restored by nothing in the graph and is not in the "
-                          "checkpoint by its name"
-                        : "variable '%s' has no value in this file; freeze the graph, or give the "
-                          "SavedModel folder",
-                    name);
+    if (!key || !in->bundle->shards) {
+        rf_net_fail(
+            &in->net, RF_EMODEL,
+            in->bundle->shards
+                ? "variable '%s' is restored by nothing in the graph and is not in the "
+                  "checkpoint by its name"
+                : "variable '%s' has no value here; freeze the graph, or give the SavedModel "
+                  "folder with its variables/",
+            name);
         return;
     }
     in->net.st = rf_tf_bundle_read(in->bundle, key, &t);
