@@ -38,6 +38,8 @@ static rf_status decode_tensor_attr(const rf_onnx_source *source, rf_graph *g, c
     RF_TRY(rf_graph_own_tensor(g, t));
     attr->type = RF_ATTR_TENSOR;
     attr->tensor = t;
+    if (rf_onnx_is_other_float(proto->t->data_type))
+        attr->origin = NULL;
     return RF_OK;
 }
 

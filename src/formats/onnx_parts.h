@@ -66,6 +66,16 @@ bool rf_onnx_is_initializer(const rf_value *v);
 
 /* Fill g from the model, as it stands. */
 rf_status rf_onnx_build(const rf_onnx_source *source, rf_onnx_origin *origin, rf_graph *g);
+/* The branch of an If whose condition is a constant of the main graph; NULL for any other node. */
+const Onnx__GraphProto *rf_onnx_chosen_branch(const rf_onnx_source *source, const rf_graph *g,
+                                              const Onnx__GraphProto *graph,
+                                              const Onnx__NodeProto *node);
+/* FLOAT16 and DOUBLE, which are read as float32. */
+bool rf_onnx_is_other_float(int onnx_type);
+/* *t, as it lies in the file, as float32; *t is NULL after a failure. */
+rf_status rf_onnx_to_single(int onnx_type, rf_tensor **t);
+/* Types that the graph declares for its tensors, and those that its nodes name. */
+void rf_onnx_declare_single(rf_context *ctx, Onnx__GraphProto *graph);
 /* BatchNormalization and Dropout in training form become inference form. */
 rf_status rf_onnx_normalize(rf_graph *g);
 /* A graph of operator set 6 becomes one of set 7; others stay. */

@@ -70,6 +70,7 @@ static rf_status read_graph(const rf_onnx_source *source, rf_onnx_origin *origin
     g->origin = origin;
     g->origin_retain = rf_onnx_origin_retain;
     g->origin_release = rf_onnx_origin_release;
+    rf_onnx_declare_single(ctx, rf_onnx_origin_model(origin)->graph);
     rf_status st = rf_onnx_build(source, origin, g);
     if (!st)
         st = rf_onnx_convert_opset6(g);

@@ -182,8 +182,9 @@ static rf_status decode_external(const rf_onnx_source *source, const Onnx__Tenso
     return st;
 }
 
-rf_status rf_onnx_decode_tensor(const rf_onnx_source *source, const Onnx__TensorProto *proto,
-                                const char *name, rf_tensor **out)
+/* As the file has it. */
+static rf_status decode_stored(const rf_onnx_source *source, const Onnx__TensorProto *proto,
+                               const char *name, rf_tensor **out)
 {
     rf_context *ctx = source->ctx;
     const rf_onnx_type *type = rf_onnx_type_find(proto->data_type);
@@ -203,6 +204,13 @@ rf_status rf_onnx_decode_tensor(const rf_onnx_source *source, const Onnx__Tensor
         return fail_length(ctx, name, "raw_data", proto->raw_data.len, "bytes", &shape,
                            type->number);
     return decode_raw(ctx, proto->raw_data.data, type->number, &shape, type->dtype, out);
+}
+
+rf_status rf_onnx_decode_tensor(const rf_onnx_source *source, const Onnx__TensorProto *proto,
+                                const char *name, rf_tensor **out)
+{
+    RF_TRY(decode_stored(source, proto, name, out));
+    return *out ? rf_onnx_to_single(proto->data_type, out) : RF_OK;
 }
 
 static uint8_t *pack4(rf_arena *arena, const rf_tensor *t)

@@ -23,11 +23,6 @@ float rf_half_to_f32(uint16_t half)
     return sign ? -small : small;
 }
 
-float rf_bfloat_to_f32(uint16_t bfloat)
-{
-    return float_of((uint32_t)bfloat << 16);
-}
-
 uint16_t rf_half_from_f32(float x)
 {
     const uint16_t sign = signbit(x) ? 0x8000u : 0;

@@ -18,19 +18,15 @@ typedef struct limit {
 } limit;
 
 static const limit limits[] = {
-    { NULL, "float64", "arithmetic is in float32" },
-    { NULL, "float16", "arithmetic is in float32" },
-    { NULL, "BFLOAT16", "arithmetic is in float32" },
-    { NULL, "target type 16;", "arithmetic is in float32" },
+    { NULL, "BFLOAT16", "no bfloat16" },
+    { NULL, "target type 16;", "no bfloat16" },
     { NULL, "element type UINT", "no unsigned integers of 32 and 64 bits" },
     { NULL, "element type STRING", "no strings" },
     { NULL, "target type 8;", "no strings" },
     { NULL, "is a sequence, map, optional or sparse tensor", "dense tensors only" },
     { NULL, "operator set 1;", "operator sets from 6 on" },
     { NULL, "batch 0,", "a network is not run on an empty batch" },
-    { "Range", "must be constant", "sizes that change at run time" },
     { "MaxPool", "is uint8", "pooling of floats only" },
-    { "MaxPool", "has 2 outputs", "no indices of the largest" },
 };
 
 /* What runs, and is not meant to give ONNX's numbers. */
@@ -340,8 +336,7 @@ static void every_claimed_model_agrees_or_is_a_listed_limit(void **state)
     rf_context_free(ctx);
     for (int i = 0; i < LIMITS; i++) {
         print_message("%4d limited: %s\n", total.met[i], limits[i].reason);
-        if (!total.met[i])
-            print_message("     nothing meets this limit any more: take it out\n");
+        assert_true(total.met[i] > 0); /* a limit that nothing meets any more is none */
     }
     assert_int_equal(total.failed, 0);
     assert_true(total.agreed > 0);

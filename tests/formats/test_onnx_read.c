@@ -86,7 +86,7 @@ static void numbers_are_read_from_every_field(void **state)
     set_raw(&m, add_initializer(&m, "empty", 1, 1, DIMS(0)), "", 0);
     rf_graph *g = read_model(&m);
     assert_true(rf_tensor_f32(rf_graph_find_value(g, "float")->constant)[1] == -2.0F);
-    assert_true(((double *)rf_graph_find_value(g, "double")->constant->data)[0] == 0.25);
+    assert_true(rf_tensor_f32(rf_graph_find_value(g, "double")->constant)[0] == 0.25f);
     assert_true(rf_tensor_i64(rf_graph_find_value(g, "int64")->constant)[0] == INT64_MIN);
     assert_int_equal(((int8_t *)rf_graph_find_value(g, "int8")->constant->data)[0], -3);
     assert_int_equal(((uint8_t *)rf_graph_find_value(g, "bool")->constant->data)[0], 1);
@@ -310,6 +310,73 @@ static void tensors_that_a_subgraph_reads_are_pinned(void **state)
     end(&m);
 }
 
+/* if (condition) z = Neg(y) else z = y */
+static void add_if(maker *m)
+{
+    static const char *const names[] = { "then_branch", "else_branch" };
+    Onnx__NodeProto *node = add_node(m, "If", "if", "condition", "z");
+    for (int i = 0; i < 2; i++) {
+        Onnx__AttributeProto *a =
+            add_attr(m, node, names[i], ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH);
+        Onnx__ValueInfoProto *out;
+        NEW(m, a->g, onnx__graph_proto__init);
+        NEW(m, out, onnx__value_info_proto__init);
+        out->name = text(m, i ? "y" : "negative");
+        APPEND(m, a->g->n_output, a->g->output, out);
+        if (i)
+            continue;
+        Onnx__NodeProto *inner;
+        NEW(m, inner, onnx__node_proto__init);
+        inner->op_type = text(m, "Neg");
+        add_names(m, &inner->n_input, &inner->input, "y");
+        add_names(m, &inner->n_output, &inner->output, "negative");
+        APPEND(m, a->g->n_node, a->g->node, inner);
+    }
+    add_output(m, "z");
+}
+
+static void a_branch_whose_condition_is_known_takes_the_place_of_if(void **state)
+{
+    (void)state;
+    for (int condition = 0; condition < 2; condition++) {
+        maker m;
+        begin_relu(&m);
+        set_raw(&m, add_initializer(&m, "condition", 9, 0, NULL), condition ? "\x01" : "\x00", 1);
+        add_if(&m);
+        rf_graph *g = read_model(&m);
+        const rf_node *last = rf_graph_find_value(g, "z")->producer;
+        assert_string_equal(last->op_type, "Identity");
+        assert_string_equal(last->inputs[0]->name, condition ? "negative" : "y");
+        assert_int_equal(g->node_count, condition ? 3 : 2);
+        rf_graph_free(g);
+        end(&m);
+    }
+}
+
+static void other_floats_are_read_and_written_as_float32(void **state)
+{
+    (void)state;
+    maker m;
+    begin_relu(&m);
+    m.graph.input[0]->type->tensor_type->elem_type = 10;
+    set_raw(&m, add_initializer(&m, "half", 10, 1, DIMS(2)), "\x00\x3c\x00\xc0", 4);
+    add_int(&m, add_node(&m, "Cast", "cast", "half", "z"), "to", 11);
+    APPEND(&m, m.graph.n_output, m.graph.output, make_info(&m, "z", 11, 1, DIMS(2)));
+    rf_graph *g = read_model(&m);
+    const rf_value *half = rf_graph_find_value(g, "half");
+    assert_int_equal(half->constant->dtype, RF_DTYPE_F32);
+    assert_true(rf_tensor_f32(half->constant)[1] == -2.0f);
+    assert_int_equal(g->inputs.items[0]->dtype, RF_DTYPE_F32);
+    Onnx__ModelProto *model = written(g);
+    assert_int_equal(model->graph->input[0]->type->tensor_type->elem_type, 1);
+    assert_int_equal(model->graph->output[1]->type->tensor_type->elem_type, 1);
+    assert_int_equal(model->graph->initializer[0]->data_type, 1);
+    assert_int_equal(model->graph->node[1]->attribute[0]->i, 1);
+    onnx__model_proto__free_unpacked(model, NULL);
+    rf_graph_free(g);
+    end(&m);
+}
+
 static void training_form_becomes_inference_form(void **state)
 {
     (void)state;
@@ -371,6 +438,19 @@ static void a_simulation_in_the_metadata_is_seen(void **state)
     end(&m);
 }
 
+static void a_missing_operator_set_is_the_newest_of_the_ir_version(void **state)
+{
+    (void)state;
+    maker m;
+    begin_relu(&m);
+    m.model.n_opset_import = 0;
+    m.model.ir_version = 4;
+    rf_graph *g = read_model(&m);
+    assert_int_equal(rf_graph_opset(g, ""), 9);
+    rf_graph_free(g);
+    end(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,9 +467,12 @@ int main(void)
         cmocka_unit_test(operator_sets_from_6_to_21_are_taken),
         cmocka_unit_test(types_that_we_only_keep_go_back_as_they_came),
         cmocka_unit_test(tensors_that_a_subgraph_reads_are_pinned),
+        cmocka_unit_test(a_branch_whose_condition_is_known_takes_the_place_of_if),
+        cmocka_unit_test(other_floats_are_read_and_written_as_float32),
         cmocka_unit_test(training_form_becomes_inference_form),
         cmocka_unit_test(training_form_whose_statistics_are_used_is_refused),
         cmocka_unit_test(a_simulation_in_the_metadata_is_seen),
+        cmocka_unit_test(a_missing_operator_set_is_the_newest_of_the_ir_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
