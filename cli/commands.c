@@ -45,7 +45,8 @@ const cli_command cli_commands[] = {
           "refold quantize model.onnx -o 1.onnx --data train/ --preset imagenet --param-bw 4",
       .checks = "data",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_simulation,
-                  &cli_group_calibration, &cli_group_load_encodings, &cli_group_processes, &cli_group_general } },
+                  &cli_group_calibration, &cli_group_load_encodings, &cli_group_processes,
+                  &cli_group_general } },
     { .name = "train",
       .operand = "SIM",
       .usage = "SIM -o OUT --data D [options]",
@@ -57,7 +58,8 @@ const cli_command cli_commands[] = {
       .example = "refold train 1.onnx -o 2.onnx --data train/ --preset imagenet --augment "
                  "flip,crop:4 --epochs 2",
       .groups = { &cli_group_output_file, &cli_group_data, &cli_group_validation,
-                  &cli_group_training, &cli_group_order, &cli_group_processes, &cli_group_general } },
+                  &cli_group_training, &cli_group_order, &cli_group_processes,
+                  &cli_group_general } },
     { .name = "reestimate",
       .operand = "SIM",
       .usage = "SIM -o OUT --data D [options]",
@@ -163,6 +165,15 @@ const cli_command cli_commands[] = {
       .example =
           "refold zoo mobilenet_v2 --width 0.25 --input 1x28x28 --classes 10 -o untrained.onnx",
       .groups = { &cli_group_output_file, &cli_group_zoo, &cli_group_general } },
+    { .name = "doctor",
+      .usage = "[options]",
+      .summary = "versions, CPU, engine and libraries, and what is missing",
+      .description = "Prints what refold computes with on this machine: instructions, engine, "
+                     "threads, the shared libraries in use, MPI and ONNX Runtime; then what is "
+                     "missing and what it would be for.",
+      .run = cmd_doctor,
+      .example = "refold doctor",
+      .groups = { &cli_group_general } },
     { .name = NULL },
 };
 

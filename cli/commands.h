@@ -24,6 +24,7 @@ int cmd_infer(cli_session *session);
 int cmd_compare(cli_session *session);
 int cmd_encodings(cli_session *session);
 int cmd_convert(cli_session *session);
+int cmd_doctor(cli_session *session);
 int cmd_zoo(cli_session *session);
 
 #endif

@@ -232,7 +232,7 @@ static bool is_left_to_command(const parser *p, const cli_option *o)
 
 static int check_required(const parser *p)
 {
-    if (!p->out->operand)
+    if (p->command->operand && !p->out->operand)
         return cli_usage_error(p->command, "%s is missing", p->command->operand);
     if (p->command->second_operand && !p->out->second_operand)
         return cli_usage_error(p->command, "%s is missing", p->command->second_operand);
@@ -269,6 +269,9 @@ int cli_options_parse(const cli_command *command, int count, char **arguments, c
             only_operands = true;
         else if (!only_operands && arguments[i][0] == '-' && arguments[i][1])
             code = parse_option(&p, arguments + i, count - i, &used);
+        else if (!command->operand)
+            code = cli_usage_error(command, "found '%s'; this command takes options only",
+                                   arguments[i]);
         else if (out->operand && command->second_operand && !out->second_operand)
             out->second_operand = arguments[i];
         else if (out->second_operand)

@@ -119,7 +119,7 @@ struct cli_session;
 
 typedef struct cli_command {
     const char *name;
-    const char *operand;        /* "MODEL" */
+    const char *operand;        /* "MODEL"; NULL: takes none */
     const char *second_operand; /* of commands that take two; else NULL */
     const char *usage;          /* what follows the name */
     const char *summary;        /* one line, no full stop */

@@ -24,6 +24,7 @@ static rf_status fail(cli_ort *o, const char *why)
     return RF_EIO;
 }
 
+/* What follows "ok " is left in o->answer. */
 static rf_status ask(cli_ort *o, cli_json *request)
 {
     char answer[sizeof o->message];
@@ -32,9 +33,10 @@ static rf_status ask(cli_ort *o, cli_json *request)
     if (!sent || !fgets(answer, sizeof answer, o->answers))
         return fail(o, "node has stopped; is it installed, version 18 or newer?");
     answer[strcspn(answer, "\n")] = 0;
-    return strcmp(answer, "ok") == 0
-               ? RF_OK
-               : fail(o, strncmp(answer, "error ", 6) == 0 ? answer + 6 : answer);
+    if (strncmp(answer, "ok", 2) != 0)
+        return fail(o, strncmp(answer, "error ", 6) == 0 ? answer + 6 : answer);
+    snprintf(o->answer, sizeof o->answer, "%.90s", answer[2] ? answer + 3 : "");
+    return RF_OK;
 }
 
 static const char *file_in(const cli_ort *o, const char *kind, int index, const char *ending,
@@ -216,4 +218,25 @@ void cli_ort_stop(cli_ort *o)
         remove_folder(o->folder);
     free(o->folder);
     *o = (cli_ort){ 0 };
+}
+
+bool cli_ort_versions(cli_session *s, char *node_out, char *package_out, size_t size)
+{
+    cli_ort o = { .s = s };
+    cli_json j = { .compact = true };
+    if (open_pipes(&o) != 0) {
+        cli_ort_stop(&o);
+        return false;
+    }
+    cli_json_object(&j, NULL);
+    cli_json_bool(&j, "versions", true);
+    cli_json_end(&j);
+    char versions[sizeof o.answer] = "";
+    if (ask(&o, &j) == RF_OK)
+        memcpy(versions, o.answer, sizeof versions);
+    cli_ort_stop(&o);
+    const size_t length = strcspn(versions, " ");
+    snprintf(node_out, size, "%.*s", (int)length, versions);
+    snprintf(package_out, size, "%s", versions[length] ? versions + length + 1 : "");
+    return package_out[0] != 0;
 }

@@ -16,12 +16,15 @@ typedef struct cli_ort {
     pid_t process;
     FILE *requests, *answers;
     char *folder;      /* temporary: arrays, and the model with more outputs */
+    char answer[96];   /* what the last one said besides "ok" */
     char message[600]; /* why it failed; "" where refold failed */
     rf_runner runner;
 } cli_ort;
 
 /* Start node. Gives an exit code; 0 also before anything is known of ONNX Runtime itself. */
 int cli_ort_start(cli_session *session, const char *model, const rf_graph *graph, cli_ort *out);
+/* Of Node.js and of its package; the latter "" and false where there is none. */
+bool cli_ort_versions(cli_session *session, char *node_out, char *package_out, size_t size);
 void cli_ort_stop(cli_ort *ort);
 
 #endif

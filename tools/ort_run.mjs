@@ -1,19 +1,20 @@
 // Runs ONNX models in ONNX Runtime for `refold compare --runtime ort`, which keeps this text inside and starts node with it.
 // Requests come one JSON object a line on standard input, answers go to standard output: "ok", or "error" and the reason.
 //   {"open": "model.onnx", "threads": N}                                  models are counted from 0
+//   {"versions": true}                                                    of node and, where it is there, the package
 //   {"run": 0, "inputs": {"x": "x.npy"}, "outputs": {"y": "y.npy"}}       float32 arrays, read and written
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** The package lies in $REFOLD_ORT, in or above the current folder, in its demo/, or among node's global packages. */
-function findRuntime() {
+/** Finds `what` of the package, which lies in $REFOLD_ORT, in or above the current folder, in its demo/, or among node's global packages. */
+function find(what) {
   const global = join(dirname(process.execPath), '..', 'lib');
   const places = [process.env.REFOLD_ORT, '.', 'demo', global].filter(Boolean);
   for (const place of places) {
     try {
-      return createRequire(join(resolve(place), 'x.js'))('onnxruntime-node');
+      return createRequire(join(resolve(place), 'x.js'))(what);
     } catch (error) {
       if (error.code !== 'MODULE_NOT_FOUND')
         throw error;
@@ -47,7 +48,7 @@ let ort = null;
 
 /** Codes of 8-bit weights overflow 16 bits on processors without VNNI; x64quantprecision asks for exact sums. */
 async function open({ open: path, threads }) {
-  ort ??= findRuntime();
+  ort ??= find('onnxruntime-node');
   sessions.push(await ort.InferenceSession.create(path, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -55,6 +56,15 @@ async function open({ open: path, threads }) {
     logSeverityLevel: 3,
     extra: { session: { x64quantprecision: '1' } },
   }));
+}
+
+function versions() {
+  const node = process.version.slice(1);
+  try {
+    return `${node} ${find('onnxruntime-node/package.json').version}`;
+  } catch {
+    return node;
+  }
 }
 
 async function run({ run: index, inputs, outputs }) {
@@ -73,8 +83,8 @@ async function run({ run: index, inputs, outputs }) {
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line);
   try {
-    await ('open' in request ? open(request) : run(request));
-    console.log('ok');
+    const said = await ('versions' in request ? versions() : 'open' in request ? open(request) : run(request));
+    console.log(said ? `ok ${said}` : 'ok');
   } catch (error) {
     console.log(`error ${String(error.message).replace(/\s+/g, ' ')}`);
   }

@@ -78,6 +78,14 @@ RF_API int rf_status_exit_code(rf_status status);
 /** "0.1.0"; static. */
 RF_API const char *rf_version(void);
 
+/** What this machine lets the engine do; all static. */
+typedef struct rf_machine {
+    const char *isa; /* "AVX-512 with VNNI": as oneDNN uses it; ONEDNN_MAX_CPU_ISA lowers it */
+    int integer_weight_bits; /* widest weights that integer sums are exact for; 0: floats only */
+    const char *onednn;      /* its version */
+} rf_machine;
+RF_API rf_machine rf_machine_describe(void);
+
 typedef enum rf_log_level { RF_LOG_ERROR, RF_LOG_WARNING, RF_LOG_INFO, RF_LOG_DEBUG } rf_log_level;
 /** Receives one line without a newline. Called on the thread that called the library. */
 typedef void (*rf_log_fn)(void *user, rf_log_level level, const char *line);

@@ -50,12 +50,24 @@ class Usage(program.ProgramTest):
         script = self.succeed("help", "--completion")
         self.assertEqual(subprocess.run(["bash", "-n"], input=script, text=True).returncode, 0)
 
+    def test_doctor_says_what_it_found(self):
+        found = self.document("doctor", "--threads", "1")
+        self.assertEqual(found["threads"], 1)
+        self.assertIn(found["integer_weight_bits"], range(2, 9))
+        self.assertTrue(any(name.startswith("libdnnl.so") for name in found["libraries"]))
+        self.assertEqual(found["onnxruntime"] is None, any("onnxruntime-node" in what for what in found["missing"]))
+        text = self.succeed("doctor")
+        self.assertIn(found["instructions"], text)
+        self.assertEqual([line for line in text.splitlines() if len(line) > 100], [])
+        self.assertTrue(self.succeed("help", "doctor").startswith("usage: refold doctor [options]"))
+        self.fail_with(2, "found 'x'", "doctor", "x")
+
     def test_an_unknown_command_gets_the_nearest_name(self):
         self.fail_with(2, "unknown command 'evalute'; did you mean 'evaluate'?", "evalute")
         self.fail_with(2, "unknown command 'xyzzy'", "xyzzy")
 
     def test_commands_of_later_versions_are_unknown(self):
-        for command in ("report", "analyze", "doctor", "bench"):
+        for command in ("report", "analyze", "bench"):
             self.fail_with(2, f"unknown command '{command}'", command)
 
     def test_an_unknown_option_gets_the_nearest_name(self):
