@@ -47,7 +47,8 @@ static void shared_files_of_other_frameworks_are_recognized(void **state)
     rf_context_free(ctx);
 }
 
-/* Every beginning of a file that reads well: an error for each, and no crash. */
+/* Every beginning of a file that reads well: an error for each, and no crash; but where only the operator set is missing,
+ * which comes last, the file is whole. */
 static void a_truncated_file_is_refused_wherever_it_ends(void **state)
 {
     (void)state;
@@ -67,7 +68,7 @@ static void a_truncated_file_is_refused_wherever_it_ends(void **state)
         rf_graph_free(g);
         free(part);
     }
-    assert_int_equal(accepted, 0);
+    assert_int_equal(accepted, 1);
     end(&m);
 }
 
@@ -217,6 +218,7 @@ static void loose_ends_are_refused(void **state)
     check_model(&m, RF_EMODEL, "initializer 0 has no name");
     begin_relu(&m);
     m.model.n_opset_import = 0;
+    m.model.ir_version = 2;
     check_model(&m, RF_EMODEL, "no operator set is imported");
     begin_relu(&m);
     add_node(&m, "Constant", "k", NULL, "z");
