@@ -149,6 +149,10 @@ static rf_status read_initializer(builder *b, Onnx__TensorProto *proto)
         return RF_OK;
     }
     RF_TRY(rf_graph_take_constant(b->g, proto->name, t, &v));
+    if (rf_onnx_is_other_float(proto->data_type)) {
+        rf_onnx_origin_drop_raw(b->origin, proto);
+        return RF_OK;
+    }
     v->origin = proto;
     if (rf_onnx_type_of(t->dtype) != proto->data_type)
         v->onnx_type = proto->data_type;
@@ -281,14 +285,42 @@ static rf_status check_node(const builder *b, const Onnx__NodeProto *proto, size
     return RF_OK;
 }
 
-static rf_status read_nodes(builder *b)
+/* The branch takes the place of its If: its tensors join the graph, and its outputs get the names of the If's. */
+static rf_status declare_nodes(builder *b, const Onnx__GraphProto *graph)
 {
-    for (size_t i = 0; i < b->proto->n_node; i++) {
-        RF_TRY(check_node(b, b->proto->node[i], i));
-        RF_TRY(read_node_outputs(b, b->proto->node[i]));
+    for (size_t i = 0; i < graph->n_node; i++) {
+        RF_TRY(check_node(b, graph->node[i], i));
+        const Onnx__GraphProto *branch =
+            rf_onnx_chosen_branch(b->source, b->g, b->proto, graph->node[i]);
+        RF_TRY(read_node_outputs(b, graph->node[i]));
+        for (size_t k = 0; branch && k < branch->n_initializer; k++)
+            RF_TRY(read_initializer(b, branch->initializer[k]));
+        if (branch)
+            RF_TRY(declare_nodes(b, branch));
     }
-    for (size_t i = 0; i < b->proto->n_node; i++)
-        RF_TRY(read_node(b, b->proto->node[i]));
+    return RF_OK;
+}
+
+static rf_status hand_on(builder *b, const Onnx__NodeProto *node, const char *from, const char *to)
+{
+    rf_value *in = NULL, *out = rf_graph_find_value(b->g, to);
+    RF_TRY(find_input(b, node, from, &in));
+    const rf_node_desc desc = {
+        .op_type = "Identity", .inputs = &in, .input_count = 1, .outputs = &out, .output_count = 1
+    };
+    return rf_graph_add_node(b->g, &desc, NULL);
+}
+
+static rf_status read_nodes(builder *b, const Onnx__GraphProto *graph)
+{
+    for (size_t i = 0; i < graph->n_node; i++) {
+        const Onnx__NodeProto *node = graph->node[i];
+        const Onnx__GraphProto *branch = rf_onnx_chosen_branch(b->source, b->g, b->proto, node);
+        RF_TRY(branch ? read_nodes(b, branch) : read_node(b, node));
+        for (size_t k = 0; branch && k < node->n_output; k++)
+            if (node->output[k][0])
+                RF_TRY(hand_on(b, node, text_of(branch->output[k]->name), node->output[k]));
+    }
     return RF_OK;
 }
 
@@ -360,7 +392,8 @@ static rf_status build(builder *b)
     RF_TRY(index_infos(b));
     RF_TRY(read_inputs(b));
     RF_TRY(read_initializers(b));
-    RF_TRY(read_nodes(b));
+    RF_TRY(declare_nodes(b, b->proto));
+    RF_TRY(read_nodes(b, b->proto));
     for (size_t i = 0; i < b->proto->n_node; i++)
         pin_captured(b->g, b->proto->node[i]);
     RF_TRY(read_outputs(b));
