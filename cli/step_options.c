@@ -41,6 +41,7 @@ rf_train_options cli_train_options(const cli_options *o, const rf_dataset *valid
     options.warmup = o->warmup;
     options.label_smoothing = o->label_smoothing;
     options.freeze_bn_after = o->freeze_bn_after;
+    options.sync_bn = o->sync_bn;
     options.no_shuffle = o->no_shuffle;
     options.validation = validation;
     options.checkpoint = o->checkpoint;

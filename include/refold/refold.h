@@ -493,7 +493,9 @@ typedef struct rf_train_options {
     double label_smoothing; /* 0 <= s < 1 */
     int64_t
         freeze_bn_after; /* epochs, from then on BN uses and keeps its running statistics; negative: never */
-    bool no_shuffle;              /* batches are consecutive */
+    bool no_shuffle; /* batches are consecutive */
+    bool
+        sync_bn; /* among several processes: BN statistics over the whole batch, not of each one's share */
     bool no_augment;              /* default: as the data set says */
     const rf_dataset *validation; /* evaluated after each epoch; NULL: none */
     const char *
@@ -666,9 +668,10 @@ RF_API RF_MUST_USE rf_status rf_export(rf_sim *sim, const char *dir,
 
 /** Options of rf_export_keras, from RF_KERAS_EXPORT_OPTIONS_INIT. */
 typedef struct rf_keras_export_options {
-    const char *template_file; /* the Keras file; NULL: the one that the model was read from, under the same path */
-    const char *weights;       /* of a template that is a JSON architecture; NULL: the file beside it */
-    bool force;                /* replace files that exist */
+    const char *
+        template_file; /* the Keras file; NULL: the one that the model was read from, under the same path */
+    const char *weights; /* of a template that is a JSON architecture; NULL: the file beside it */
+    bool force;          /* replace files that exist */
 } rf_keras_export_options;
 #define RF_KERAS_EXPORT_OPTIONS_INIT                                                               \
     {                                                                                              \
@@ -676,10 +679,11 @@ typedef struct rf_keras_export_options {
     }
 
 typedef struct rf_keras_export_report {
-    int layers;        /* whose weights were written */
-    int identities;    /* BN layers that were folded away and now do nothing */
-    int biases_added;  /* layers that had none: use_bias is true in the new file's architecture */
-    bool json_written; /* the architecture of a weights file had to change: it lies beside as .json */
+    int layers;       /* whose weights were written */
+    int identities;   /* BN layers that were folded away and now do nothing */
+    int biases_added; /* layers that had none: use_bias is true in the new file's architecture */
+    bool
+        json_written; /* the architecture of a weights file had to change: it lies beside as .json */
 } rf_keras_export_report;
 
 /**

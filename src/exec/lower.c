@@ -189,6 +189,7 @@ rf_status rf_plan_new_step(rf_plan *plan, const rf_node *n, const rf_op *op, int
     s->op = op;
     s->opset = rf_graph_opset(plan->graph, n->domain);
     s->mode = plan->options.mode;
+    s->bn_sync = plan->options.bn_sync;
     s->bn_frozen = plan->options.bn_frozen;
     s->in_count = in_count;
     s->out_count = n->output_count;

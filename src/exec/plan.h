@@ -21,6 +21,7 @@ typedef struct rf_plan_options {
     int64_t batch; /* size of the graph's unknown (batch) dims; a fixed dim 0 must agree */
     const rf_shape *input_shapes; /* [inputs] overrides declared shapes; NULL: take them */
     rf_mode mode;
+    bool bn_sync;   /* TRAIN: batch statistics are those of all processes together */
     bool bn_frozen; /* TRAIN: BN keeps its running statistics */
     rf_compute compute;
     bool

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/group.h"
 #include "kernels/batch_norm.h"
 #include "ops/bn_state.h"
 #include "ops/op_util.h"
@@ -40,7 +41,8 @@ static rf_status infer(rf_inference *io)
 rf_status rf_bn_prepare(rf_step *s, size_t bytes)
 {
     const int64_t c = s->in[0].dims[1];
-    const size_t doubles = 5 * (size_t)c * sizeof(double), floats = 4 * (size_t)c * sizeof(float);
+    const size_t doubles = (5 * (size_t)c + 1) * sizeof(double),
+                 floats = 4 * (size_t)c * sizeof(float);
     const size_t own = (bytes + RF_ALIGN - 1) / RF_ALIGN * RF_ALIGN;
     rf_bn_state *state;
     void *memory;
@@ -48,6 +50,7 @@ rf_status rf_bn_prepare(rf_step *s, size_t bytes)
     state = memory;
     state->channels = c;
     state->rows = c ? rf_view_count(&s->in[0]) / c : 0;
+    state->all_rows = state->rows;
     state->epsilon = (double)rf_attr_float(s->node, "epsilon", 1e-5f);
     state->momentum = (double)rf_attr_float(s->node, "momentum", 0.9f);
     state->mean = (double *)(void *)((char *)memory + own);
@@ -55,7 +58,7 @@ rf_status rf_bn_prepare(rf_step *s, size_t bytes)
     state->middle = state->var + c;
     state->sum_g = state->middle + c;
     state->sum_gx = state->sum_g + c;
-    state->scale = (float *)(state->sum_gx + c);
+    state->scale = (float *)(state->sum_gx + c + 1);
     state->shift = state->scale + c;
     state->slope = state->shift + c;
     state->center = state->slope + c;
@@ -98,16 +101,44 @@ bool rf_bn_uses_batch(const rf_step *s)
 static void update_running(const rf_step *s, const rf_bn_state *b)
 {
     float *mean = rf_view_f32(&s->in[3]), *var = rf_view_f32(&s->in[4]);
-    const double m = b->momentum, unbiased = (double)b->rows / (double)(b->rows - 1);
+    const double m = b->momentum, unbiased = (double)b->all_rows / (double)(b->all_rows - 1);
     for (int64_t c = 0; c < b->channels; c++) {
         mean[c] = (float)(m * (double)mean[c] + (1.0 - m) * b->mean[c]);
         var[c] = (float)(m * (double)var[c] + (1.0 - m) * b->var[c] * unbiased);
     }
 }
 
+/*
+ * From the statistics of this process's share to those of the whole batch: the mean of means, then the deviations from
+ * that, weighted by rows. `sum_gx` and what lies behind it are free in forward.
+ */
+static rf_status join_batch(const rf_step *s, rf_bn_state *b)
+{
+    const double rows = (double)b->rows;
+    const int64_t n = b->channels;
+    double *sums = b->sum_gx;
+    for (int64_t c = 0; c < n; c++)
+        sums[c] = rows * b->mean[c];
+    sums[n] = rows;
+    RF_TRY(rf_group_sum(s->ctx, sums, n + 1));
+    b->all_rows = (int64_t)sums[n];
+    for (int64_t c = 0; c < n; c++) {
+        const double mean = sums[c] / sums[n], apart = b->mean[c] - mean;
+        b->mean[c] = mean;
+        sums[c] = rows * (b->var[c] + apart * apart);
+    }
+    RF_TRY(rf_group_sum(s->ctx, sums, n));
+    for (int64_t c = 0; c < n; c++) {
+        b->var[c] = sums[c] / (double)b->all_rows;
+        if (!s->in[0].codes)
+            b->middle[c] = b->mean[c];
+    }
+    return RF_OK;
+}
+
 static rf_status take_batch(rf_step *s, rf_bn_state *b)
 {
-    if (b->rows < 2)
+    if (b->rows < (s->bn_sync ? 1 : 2))
         return rf_step_fail(
             s, RF_EDATA,
             "batch statistics need more than one value per channel, this batch has %lld; use a "
@@ -118,6 +149,9 @@ static rf_status take_batch(rf_step *s, rf_bn_state *b)
         b->mean[c] = unit(s, c) * b->middle[c] + start(s, c);
         b->var[c] *= unit(s, c) * unit(s, c);
     }
+    b->all_rows = b->rows;
+    if (s->bn_sync)
+        RF_TRY(join_batch(s, b));
     if (s->mode == RF_MODE_TRAIN)
         update_running(s, b);
     return RF_OK;
@@ -197,31 +231,35 @@ static void give_params(const rf_step *s, const rf_bn_state *b)
 static void fill_coefficients(const rf_step *s, rf_bn_state *b)
 {
     const float *gamma = rf_view_f32(&s->in[1]);
-    const double n = (double)b->rows;
+    const double n = (double)b->all_rows;
     for (int64_t c = 0; c < b->channels; c++) {
         const double r = inverse_deviation(b, c), scale = (double)gamma[c] * r;
         b->scale[c] = (float)scale;
         const double slope = -scale * r * r * b->sum_gx[c] / n;
         b->slope[c] = (float)(slope * unit(s, c));
         b->center[c] = (float)b->middle[c];
-        b->shift[c] = rf_bn_uses_batch(s) ? (float)(-scale * b->sum_g[c] / n) : 0.0f;
+        const double shift = -scale * b->sum_g[c] / n;
+        b->shift[c] = rf_bn_uses_batch(s) ? (float)(shift + slope * from_mean(s, b, c)) : 0.0f;
     }
 }
 
-void rf_bn_conclude_backward(rf_step *s, const float *g)
+rf_status rf_bn_conclude_backward(rf_step *s, const float *g)
 {
     rf_bn_state *b = s->state;
     float *diff_x = rf_view_f32(&s->diff_in[0]);
     center_sums(s, b);
     give_params(s, b);
+    if (s->bn_sync && rf_bn_uses_batch(s)) /* sum_gx lies behind sum_g */
+        RF_TRY(rf_group_sum(s->ctx, b->sum_g, 2 * b->channels));
     if (!diff_x)
-        return;
+        return RF_OK;
     fill_coefficients(s, b);
     if (rf_bn_uses_batch(s))
         rf_bn_backward_data(rf_bn_input(s), g, b->rows, b->channels, b->scale, b->center, b->slope,
                             b->shift, diff_x);
     else
         rf_bn_normalize((rf_bn_src){ .real = g }, b->rows, b->channels, b->scale, b->shift, diff_x);
+    return RF_OK;
 }
 
 static rf_status backward(rf_step *s)
@@ -231,8 +269,7 @@ static rf_status backward(rf_step *s)
     if (rf_bn_uses_batch(s) || s->diff_in[1].data || s->diff_in[2].data)
         rf_bn_backward_sums(rf_bn_input(s), g, b->rows, b->channels, b->middle, b->sum_g, b->sum_gx,
                             s->scratch);
-    rf_bn_conclude_backward(s, g);
-    return RF_OK;
+    return rf_bn_conclude_backward(s, g);
 }
 
 void rf_bn_step_batch(const rf_step *s, rf_bn_batch *out)

@@ -130,8 +130,7 @@ static rf_status backward(rf_step *s)
                                s->scratch);
     if (b->tail.quantizes)
         give_range(s, b);
-    rf_bn_conclude_backward(s, g);
-    return RF_OK;
+    return rf_bn_conclude_backward(s, g);
 }
 
 const rf_op rf_op_bn_activation = {

@@ -11,6 +11,7 @@
  */
 typedef struct rf_bn_state {
     int64_t rows, channels; /* a row is one pixel of one sample */
+    int64_t all_rows; /* of all processes, where they share statistics; else rows */
     double epsilon, momentum;
     double *mean, *var; /* that normalized: the batch's or the running ones */
     double *middle;     /* near the mean, in units of what is read: sums count from there */
@@ -26,6 +27,6 @@ rf_bn_src rf_bn_input(const rf_step *s);
 /* Statistics of this call, and from them scale and shift. */
 rf_status rf_bn_normalizer(rf_step *s);
 /* diff_in from sum_g, sum_gx and the gradient g of the normalized tensor, which may lie in diff_in[0]. */
-void rf_bn_conclude_backward(rf_step *s, const float *g);
+rf_status rf_bn_conclude_backward(rf_step *s, const float *g);
 
 #endif

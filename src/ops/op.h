@@ -54,6 +54,7 @@ typedef struct rf_step {
         *diff_out; /* backward. diff_in[i].data NULL: nobody wants it. Overwrite, never add; diff_out[i].data NULL: zero */
     int64_t run_step; /* TRAIN: number of this call in the run, which random operators draw from */
     int64_t first_sample; /* TRAIN: place of the first sample in the batch of all processes */
+    bool bn_sync;         /* TRAIN: batch statistics are those of all processes together */
     bool bn_frozen;       /* TRAIN with running statistics kept (--freeze-bn-after) */
     bool late; /* shapes depend on the data: views, and what prepare makes, are set at each call */
     void *state;           /* the operator's own: attributes, oneDNN primitives; freed by release */

@@ -35,6 +35,11 @@ static rf_status collect_params(rf_trainer *t)
     return RF_OK;
 }
 
+static bool shares_statistics(const rf_trainer *t)
+{
+    return t->o.sync_bn && t->has_bn && rf_distributed_size(t->ctx) > 1;
+}
+
 /* Plans are made for one way of treating BN, so the feed is made anew when the statistics freeze. */
 static rf_status open_feed(rf_trainer *t)
 {
@@ -45,7 +50,7 @@ static rf_status open_feed(rf_trainer *t)
         .augment = !t->o.no_augment,
         /* The zeros behind a short batch of a fixed size would enter the batch statistics. */
         .drop_last = rf_graph_fixed_batch(t->g) > 0,
-        .plan = { .mode = RF_MODE_TRAIN, .bn_frozen = frozen },
+        .plan = { .mode = RF_MODE_TRAIN, .bn_sync = shares_statistics(t), .bn_frozen = frozen },
     };
 
     if (t->feed && t->feed_frozen == frozen)
@@ -56,13 +61,15 @@ static rf_status open_feed(rf_trainer *t)
     RF_TRY(rf_feed_new(t->g, t->data, &options, &t->feed));
     rf_exchange_release(&t->exchange);
     return rf_exchange_init(&t->exchange, &t->optimizer, rf_feed_plan(t->feed),
-                            t->has_bn && !frozen);
+                            t->has_bn && !frozen && !shares_statistics(t));
 }
 
-/* Samples that a batch must have, so that every process has enough of them for the statistics of its BN. */
+/* Samples that a batch must have, so that BN has two values a channel wherever it takes statistics. */
 static int64_t least_batch(const rf_trainer *t)
 {
-    return rf_distributed_size(t->ctx) * (t->has_bn ? 2 : 1);
+    const int64_t size = rf_distributed_size(t->ctx);
+
+    return t->has_bn && !shares_statistics(t) ? 2 * size : size;
 }
 
 static rf_status check_batch(const rf_trainer *t)
