@@ -451,19 +451,6 @@ static void a_missing_operator_set_is_the_newest_of_the_ir_version(void **state)
     end(&m);
 }
 
-static void a_missing_operator_set_is_the_newest_of_the_ir_version(void **state)
-{
-    (void)state;
-    maker m;
-    begin_relu(&m);
-    m.model.n_opset_import = 0;
-    m.model.ir_version = 4;
-    rf_graph *g = read_model(&m);
-    assert_int_equal(rf_graph_opset(g, ""), 9);
-    rf_graph_free(g);
-    end(&m);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,7 +472,6 @@ int main(void)
         cmocka_unit_test(training_form_becomes_inference_form),
         cmocka_unit_test(training_form_whose_statistics_are_used_is_refused),
         cmocka_unit_test(a_simulation_in_the_metadata_is_seen),
-        cmocka_unit_test(a_missing_operator_set_is_the_newest_of_the_ir_version),
         cmocka_unit_test(a_missing_operator_set_is_the_newest_of_the_ir_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
