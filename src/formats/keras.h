@@ -13,6 +13,7 @@ typedef struct rf_keras_source {
     size_t size;
     const void *weights; /* HDF5; NULL: within `bytes` */
     size_t weights_size;
+    const char *input_shapes; /* as rf_import_options has them; NULL: the file's */
 } rf_keras_source;
 
 /* The parts of a source: text of the architecture, HDF5 of the weights. What was unpacked is owned. */

@@ -1,6 +1,7 @@
 /* A Keras model, layer after layer in the order of the data, becomes a graph. */
 #include "formats/keras_build.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -270,6 +271,48 @@ static bool is_channels_first(const rf_keras *k)
     return false;
 }
 
+/* "1x28x28x1"; ? and -1: open. */
+static bool parse_dims(const char *text, size_t size, rf_shape *out)
+{
+    const char *end = text + size;
+    for (out->rank = 0; text < end && out->rank < RF_MAX_RANK; out->rank++) {
+        char *after;
+        out->dims[out->rank] = *text == '?' ? -1 : strtoll(text, &after, 10);
+        if (*text == '?')
+            after = (char *)(uintptr_t)text + 1;
+        if (after == text || out->dims[out->rank] < -1 || out->dims[out->rank] > INT32_MAX)
+            return false;
+        text = after < end && *after == 'x' ? after + 1 : after;
+        if (after < end && *after != 'x')
+            return false;
+    }
+    return text == end && out->rank > 0;
+}
+
+/* What the user says of one input's shape. */
+static rf_status given_shape(const rf_keras *k, const char *input, rf_shape *shape)
+{
+    const size_t length = strlen(input);
+    for (const char *at = k->input_shapes; at && *at;) {
+        const size_t size = strcspn(at, ",");
+        const char *equals = memchr(at, '=', size);
+        const char *dims = equals ? equals + 1 : at;
+        const bool mine = equals ? (size_t)(equals - at) == length && !strncmp(at, input, length)
+                                 : k->model->inputs.count == 1;
+        rf_shape given;
+        if (!parse_dims(dims, size - (size_t)(dims - at), &given) ||
+            (mine && given.rank != shape->rank))
+            return rf_fail(k->ctx, RF_EARG,
+                           "input shape '%.*s': expected %d sizes with x between, in the order of "
+                           "Keras, for instance 1x32x32x3",
+                           (int)size, at, shape->rank);
+        if (mine)
+            *shape = given;
+        at += size + (at[size] == ',');
+    }
+    return RF_OK;
+}
+
 static rf_status add_inputs(rf_keras_builder *b, rf_net_tensor **out)
 {
     const rf_keras_model *m = b->k->model;
@@ -282,6 +325,7 @@ static rf_status add_inputs(rf_keras_builder *b, rf_net_tensor **out)
         rf_shape shape;
         if (!rf_keras_input_shape(l, &shape) || shape.rank < 1)
             return rf_fail(b->k->ctx, RF_EMODEL, "input '%s' has no shape in the file", l->name);
+        RF_TRY(given_shape(b->k, l->path, &shape));
         (*out)[i] = rf_net_input(&b->net, rf_net_text(&b->net, "%s:0", l->path), RF_DTYPE_F32,
                                  &shape, last);
         RF_TRY(b->net.st);

@@ -62,7 +62,8 @@ typedef struct rf_keras {
     RF_VEC(rf_keras_model *) models; /* all, for their release */
     rf_map paths;                    /* of layers, which become names of nodes */
     int layer_count;
-    bool keras3; /* some defaults differ */
+    bool keras3;              /* some defaults differ */
+    const char *input_shapes; /* "1x28x28x1" or "NAME=1x28x28x1,..."; NULL: the file's */
 } rf_keras;
 
 /* RF_EMODEL. Released in any case by rf_keras_release. */

@@ -122,13 +122,14 @@ static rf_status check_parts(const rf_keras_parts *p)
     return RF_OK;
 }
 
-static rf_status decode_parts(const rf_keras_parts *p, rf_graph **out)
+static rf_status decode_parts(const rf_keras_parts *p, const char *input_shapes, rf_graph **out)
 {
     rf_keras k = { .ctx = p->ctx };
     rf_h5 *h5 = NULL;
     RF_TRY(check_parts(p));
     rf_status st = rf_keras_parse(&k, p->ctx, p->json, p->json_size);
     k.keras3 = p->keras3;
+    k.input_shapes = input_shapes;
     if (!st)
         st = rf_h5_open(p->ctx, p->h5, p->h5_size, &h5);
     if (!st)
@@ -145,7 +146,7 @@ rf_status rf_keras_decode(rf_context *ctx, const rf_keras_source *source, rf_gra
     rf_keras_parts parts;
     rf_status st = rf_keras_part(&parts, ctx, source);
     if (!st)
-        st = decode_parts(&parts, out);
+        st = decode_parts(&parts, source->input_shapes, out);
     rf_keras_release_parts(&parts);
     return st;
 }
@@ -253,7 +254,9 @@ static rf_status load_architecture(rf_keras_files *f)
     f->weights_path = f->model_path;
     f->model_path = json;
     f->owned[1] = bytes;
-    f->source = (rf_keras_source){ bytes, size, f->owned[0], f->source.size };
+    f->source = (rf_keras_source){
+        .bytes = bytes, .size = size, .weights = f->owned[0], .weights_size = f->source.size
+    };
     return RF_OK;
 }
 
@@ -314,6 +317,7 @@ rf_status rf_keras_read(rf_context *ctx, const char *path, const rf_import_optio
                        "'%s' is a Keras model: it has no use for signature, inputs or outputs",
                        path);
     rf_status st = rf_keras_load_files(&files, ctx, path, options ? options->weights : NULL);
+    files.source.input_shapes = options ? options->input_shapes : NULL;
     if (!st)
         st = rf_keras_decode(ctx, &files.source, &g);
     if (!st)

@@ -58,6 +58,7 @@ typedef struct geometry {
     int64_t kernel[MOST_SPATIAL], strides[MOST_SPATIAL], dilations[MOST_SPATIAL];
     int64_t pads[2 * MOST_SPATIAL]; /* ONNX: all begins, then all ends */
     int64_t dst[MOST_SPATIAL];
+    bool same_upper; /* in place of pads */
 } geometry;
 
 static int64_t same_padding(int64_t size, int64_t extent, int64_t stride)
@@ -76,11 +77,7 @@ static void set_pads(rf_net *net, const image *src, const rf_net_window *w, int 
         before = w->pads[d][0];
         behind = w->pads[d][1];
     } else if (w->padding == RF_NET_SAME) {
-        if (src->size[d] < 0 && g->strides[d] != 1)
-            rf_net_fail(net, RF_EUNSUPPORTED,
-                        "SAME padding with stride %lld depends on the size of its input, which is "
-                        "open; give the shape with --input-shape",
-                        (long long)g->strides[d]);
+        g->same_upper |= src->size[d] < 0 && g->strides[d] != 1; /* the size decides, at run time */
         const int64_t all =
             src->size[d] < 0 ? extent - 1 : same_padding(src->size[d], extent, g->strides[d]);
         before = all / 2;
@@ -131,7 +128,10 @@ static void set_geometry(rf_net *net, rf_net_tensor t, const geometry *g, int sp
     if (dilated)
         rf_net_set_ints(net, t, "dilations", g->dilations, spatial);
     rf_net_set_ints(net, t, "kernel_shape", g->kernel, spatial);
-    rf_net_set_ints(net, t, "pads", g->pads, 2 * (int64_t)spatial);
+    if (g->same_upper)
+        rf_net_set_string(net, t, "auto_pad", "SAME_UPPER");
+    else
+        rf_net_set_ints(net, t, "pads", g->pads, 2 * (int64_t)spatial);
     rf_net_set_ints(net, t, "strides", g->strides, spatial);
 }
 

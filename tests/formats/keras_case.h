@@ -64,7 +64,7 @@ static inline rf_status load_case(keras_case *t)
     void *bytes = keras_end(&t->maker, t->config, &size);
     rf_keras_source source = { .bytes = bytes, .size = size };
     if (t->maker.form == KERAS_WEIGHTS)
-        source = (rf_keras_source){ t->config, strlen(t->config), bytes, size };
+        source = (rf_keras_source){ t->config, strlen(t->config), bytes, size, NULL };
     const rf_status st = rf_keras_decode(t->ctx, &source, &t->graph);
     free(bytes);
     return st;

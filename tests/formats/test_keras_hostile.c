@@ -144,7 +144,7 @@ static void check_json(const char *json, const char *text)
     keras_begin(&m, KERAS_WEIGHTS);
     keras_weight(&m, "d", "d/kernel:0", DIMS(3, 3), 1);
     void *bytes = keras_end(&m, NULL, &size);
-    const rf_keras_source source = { json, strlen(json), bytes, size };
+    const rf_keras_source source = { json, strlen(json), bytes, size, NULL };
     CHECK_FAILS(ctx, RF_EMODEL, text, rf_keras_decode(ctx, &source, &g));
     free(bytes);
     rf_context_free(ctx);

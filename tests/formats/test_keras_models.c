@@ -469,7 +469,7 @@ static void check_counted(const char *container, const char *second)
         free(b);
     }
     void *bytes = keras_image(&t.maker, &size);
-    const rf_keras_source source = { t.config, strlen(t.config), bytes, size };
+    const rf_keras_source source = { t.config, strlen(t.config), bytes, size, NULL };
     CHECK_OK(t.ctx, rf_keras_decode(t.ctx, &source, &t.graph));
     free(bytes);
     float *k[2] = { numbers(9, 1), numbers(9, 3) }, *b[2] = { numbers(3, 2), numbers(3, 4) };
@@ -578,6 +578,34 @@ static void operations_of_python_expressions(void **state)
     end_case(&t);
 }
 
+/* A network for images of any size pads at run time as it does for a known one. */
+static void open_sizes_are_padded_when_they_are_known(void **state)
+{
+    (void)state;
+    float known[BATCH * 3];
+    for (int open = 0; open < 2; open++) {
+        keras_case t;
+        begin_case(&t, KERAS_H5, DIMS(6, 7, 2));
+        snprintf(t.config, sizeof t.config,
+                 "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"net\", \"layers\": "
+                 "[{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c\", \"strides\": [2, "
+                 "2], \"padding\": \"same\", \"batch_input_shape\": [null, %s, 2]}}, "
+                 "{\"class_name\": \"MaxPooling2D\", \"config\": {\"name\": \"m\", \"padding\": "
+                 "\"same\"}}, {\"class_name\": \"GlobalAveragePooling2D\", \"config\": {\"name\": "
+                 "\"g\"}}]}}",
+                 open ? "null, null" : "6, 7");
+        keras_weight(&t.maker, "c", "c/kernel:0", DIMS(3, 3, 2, 3), 1);
+        keras_weight(&t.maker, "c", "c/bias:0", DIMS(3), 2);
+        CHECK_OK(t.ctx, load_case(&t));
+        run_case(&t);
+        if (open)
+            check_case(&t, DIMS(BATCH, 3), known);
+        else
+            memcpy(known, rf_tensor_const_data(t.out), sizeof known);
+        end_case(&t);
+    }
+}
+
 /* --- refusals --- */
 
 static void check_refused(const char *layer, rf_status status, const char *text)
@@ -643,6 +671,7 @@ int main(void)
         cmocka_unit_test(keras_3_tells_its_calls_in_another_way),
         cmocka_unit_test(channels_first_data_stays_as_it_is),
         cmocka_unit_test(operations_of_python_expressions),
+        cmocka_unit_test(open_sizes_are_padded_when_they_are_known),
         cmocka_unit_test(what_is_not_read_is_refused_by_layer_and_class),
         cmocka_unit_test(half_a_model_says_what_is_missing),
     };

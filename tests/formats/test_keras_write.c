@@ -71,7 +71,7 @@ static void check_written(keras_case *t, const keras_case *folded, const rf_kera
     rf_keras_source again = { .bytes = w->bytes, .size = w->size };
     if (source->weights) {
         assert_non_null(w->json);
-        again = (rf_keras_source){ w->json, strlen(w->json), w->bytes, w->size };
+        again = (rf_keras_source){ w->json, strlen(w->json), w->bytes, w->size, NULL };
     }
     assert_int_equal(w->identities, 5);
     assert_int_equal(w->biases_added, 4);
@@ -95,7 +95,7 @@ static void check_round_trip(keras_form form, bool zipped)
     void *bytes = keras_end(&t.maker, t.config, &size);
     rf_keras_source source = { .bytes = bytes, .size = size };
     if (form == KERAS_WEIGHTS)
-        source = (rf_keras_source){ t.config, strlen(t.config), bytes, size };
+        source = (rf_keras_source){ t.config, strlen(t.config), bytes, size, NULL };
     if (zipped) {
         CHECK_OK(t.ctx, rf_keras_rezip(t.ctx, NULL, 0, t.config, bytes, size, &zip, &zip_size));
         source = (rf_keras_source){ .bytes = zip, .size = zip_size };
