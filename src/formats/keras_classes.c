@@ -1,4 +1,5 @@
 /* The table of Keras' layer classes, and what is said of those that are not in it. */
+#include <ctype.h>
 #include <string.h>
 
 #include "formats/keras_build.h"
@@ -149,8 +150,7 @@ const char *rf_keras_refusal(const rf_keras_layer *l)
         if (strcmp(refusals[i].class_name, l->class_name) == 0)
             return refusals[i].reason;
     const bool qkeras = strstr(l->module, "qkeras") || strncmp(l->class_name, "Quantize", 8) == 0 ||
-                        (l->class_name[0] == 'Q' && l->class_name[1] >= 'A' &&
-                         l->class_name[1] <= 'Z' && rf_keras_class_by_name(l->class_name + 1));
+                        (l->class_name[0] == 'Q' && isupper((unsigned char)l->class_name[1]));
     if (qkeras)
         return "it quantizes by itself (QKeras, tensorflow_model_optimization); refold starts from "
                "the float model: rebuild it with the plain Keras layer and load the weights";
