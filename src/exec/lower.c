@@ -273,6 +273,22 @@ static rf_status find_operands(rf_plan *plan, const rf_node *n, const rf_op **op
     return in[0] == RF_NO_SLOT ? no_producer(plan, n, activation.input) : RF_OK;
 }
 
+/* What the user can do about an operator of control flow or recurrence. */
+static const char *advice(const rf_node *n)
+{
+    static const char *const flow[] = { "Loop", "Scan", "LSTM", "GRU", "RNN" };
+    if (rf_node_is(n, "If"))
+        return ": its condition must be a constant; export with fixed sizes, or simplify the model "
+               "first";
+    for (size_t i = 0; i < sizeof flow / sizeof flow[0]; i++)
+        if (rf_node_is(n, flow[i]))
+            return ": refold runs networks without loops and recurrence; cut the model in front of "
+                   "it";
+    return strncmp(n->op_type, "Sequence", 8) || *n->domain
+               ? ""
+               : ": refold runs networks of tensors; export without sequences";
+}
+
 static rf_status lower_node(rf_plan *plan, const rf_node *n)
 {
     if (rf_node_is(n, "Constant") && n->outputs[0] && n->outputs[0]->constant)
@@ -281,10 +297,11 @@ static rf_status lower_node(rf_plan *plan, const rf_node *n)
         return RF_OK;
     const rf_op *op = rf_op_find(n->op_type, n->domain);
     if (!op)
-        return rf_fail(plan->ctx, RF_EUNSUPPORTED,
-                       "operator '%s%s%s' (node '%s') is not supported; 'refold inspect' lists all "
-                       "such nodes",
-                       n->domain, *n->domain ? "." : "", n->op_type, n->name);
+        return rf_fail(
+            plan->ctx, RF_EUNSUPPORTED,
+            "operator '%s%s%s' (node '%s') is not supported%s; 'refold inspect' lists all "
+            "such nodes",
+            n->domain, *n->domain ? "." : "", n->op_type, n->name, advice(n));
     RF_TRY(check_counts(plan, n, op));
     int in[RF_OP_MAX_IO];
     rf_spec specs[RF_OP_MAX_IO] = { 0 };
