@@ -130,7 +130,7 @@ bool rf_plan_reads_late(const rf_plan *plan, const rf_node *n, const int *in);
 rf_status rf_plan_add_late(rf_plan *plan, const rf_node *n, const rf_op *op, const int *in);
 /* Of a quantizer that passes through: its view of what it is given. */
 rf_status rf_plan_run_late(rf_plan *plan, rf_planned *step);
-/* One node (lower.c); in a survey a fault leaves it out (survey.c). */
+/* One node (lower.c); in a survey a fault leaves it out (left_out.c). */
 rf_status rf_plan_lower_node(rf_plan *plan, const rf_node *n);
 rf_status rf_plan_survey_node(rf_plan *plan, const rf_node *n);
 /* nodes -> slots and prepared steps: shapes, constant folding, layouts, codes. */
