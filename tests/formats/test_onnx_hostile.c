@@ -42,7 +42,7 @@ static void shared_files_of_other_frameworks_are_recognized(void **state)
         char path[512];
         rf_graph *g = NULL;
         if (test_shared(files[i], path))
-            CHECK_FAILS(ctx, RF_EMODEL, "not an ONNX model", rf_graph_load(ctx, path, &g));
+            CHECK_FAILS(ctx, RF_EMODEL, "not an ONNX model", rf_onnx_read(ctx, path, &g));
     }
     rf_context_free(ctx);
 }
