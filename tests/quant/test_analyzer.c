@@ -190,6 +190,57 @@ static void values_that_overflow_float_arithmetic_are_refused(void **state)
     }
 }
 
+/* Values that have the same bits everywhere; the second batch is half as wide. */
+static void two_batches(rf_analyzer *a)
+{
+    static float x[4000];
+    for (int batch = 0; batch < 2; batch++) {
+        for (int i = 0; i < 4000; i++)
+            x[i] = (float)((i * 7919 + batch * 131) % 2003 - 700) / (batch ? 512.0f : 256.0f);
+        rf_analyzer_update(a, x, 4000, 1);
+    }
+}
+
+/* made by: tests/golden/make/analyzers.py, which repeats the ranges of AIMET's own golden cases */
+static void every_scheme_finds_aimets_range(void **state)
+{
+    (void)state;
+    static const struct {
+        rf_scheme scheme;
+        int bitwidth;
+        bool symmetric;
+        double min, max, scale;
+        int offset;
+    } expected[] = {
+        { RF_SCHEME_PERCENTILE, 8, false, -2.59335363, 4.92147791, 0.0294699276, -88 },
+        { RF_SCHEME_PERCENTILE, 4, true, -5.63793945, 4.93319702, 0.704742432, -8 },
+        { RF_SCHEME_PERCENTILE, 4, false, -2.50494385, 5.0098877, 0.50098877, -5 },
+        { RF_SCHEME_MSE, 8, false, -2.68823242, 5.10153198, 0.0305480957, -88 },
+        { RF_SCHEME_MSE, 4, true, -5.21899414, 4.56661987, 0.652374268, -8 },
+        { RF_SCHEME_MSE, 4, false, -2.41329956, 4.82659912, 0.482659912, -5 },
+        { RF_SCHEME_TF, 8, false, -2.7294424, 5.0908701, 0.0306678922, -89 },
+        { RF_SCHEME_TF, 4, true, -5.8125, 5.0859375, 0.7265625, -8 },
+        { RF_SCHEME_TF, 4, false, -2.60677083, 5.21354167, 0.521354167, -5 },
+        { RF_SCHEME_TF_ENHANCED, 8, false, -2.71878052, 5.07098389, 0.0305480957, -89 },
+        { RF_SCHEME_TF_ENHANCED, 4, true, -5.46279144, 4.77994251, 0.68284893, -8 },
+        { RF_SCHEME_TF_ENHANCED, 4, false, -2.52085423, 5.04170847, 0.504170835, -5 },
+    };
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const rf_qspec spec = { .bitwidth = expected[i].bitwidth,
+                                .symmetric = expected[i].symmetric };
+        rf_analyzer *a = NULL;
+        rf_encoding e = { 0 };
+        CHECK_OK(ctx, rf_analyzer_new(ctx, expected[i].scheme, /*percentile=*/99.0, &a));
+        two_batches(a);
+        CHECK_OK(ctx, rf_analyzer_encoding(a, &spec, &e));
+        CHECK_NEAR(e.min, expected[i].min, TOL_RANGE);
+        CHECK_NEAR(e.max, expected[i].max, TOL_RANGE);
+        CHECK_NEAR(e.scale, expected[i].scale, TOL_RANGE);
+        assert_int_equal(e.offset, expected[i].offset);
+        rf_analyzer_free(a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +251,7 @@ int main(void)
         cmocka_unit_test(tf_enhanced_and_mse_beat_tf_at_four_bits_with_an_outlier),
         cmocka_unit_test(a_percentile_cuts_the_outlier_and_a_hundred_keeps_it),
         cmocka_unit_test(percentiles_outside_90_to_100_are_refused),
+        cmocka_unit_test(every_scheme_finds_aimets_range),
         cmocka_unit_test(nan_is_refused_and_infinity_ignored),
         cmocka_unit_test(values_that_overflow_float_arithmetic_are_refused),
     };
