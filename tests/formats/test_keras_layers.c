@@ -3,7 +3,7 @@
 #include "formats/keras_reference.h"
 
 #define DIMS(...)                                                                                  \
-    (int)(sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (const int64_t[])                \
+    (int)(sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)), (const int64_t[])           \
     {                                                                                              \
         __VA_ARGS__                                                                                \
     }
