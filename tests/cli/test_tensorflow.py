@@ -469,6 +469,22 @@ class SavedModels(TensorFlowTest):
         self.fail_with(3, "has no value", "convert", "model", "-o", "m.onnx")
 
 
+class References(TensorFlowTest):
+    """A keyword spotter as its authors saved it, with numbers that TensorFlow gave; its arrays lie channels first."""
+
+    def test_outputs_are_tensorflows(self):
+        shared = os.environ.get("REFOLD_SHARED", os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../shared"))
+        model = os.path.join(shared, "models/tensorflow/kws_ref_model")
+        if not os.path.isdir(model):
+            self.skipTest("no reference files; set REFOLD_SHARED to run this")
+        x, y = (Array(*program.read_npy(f"{model}.{n}.npy")) for n in ("input", "output"))
+        self.succeed("convert", model, "-o", "kws.onnx")
+        for name in (model, "kws.onnx"):
+            found = self.infer(name, x)
+            self.assertLess(max(abs(a - b) for a, b in zip(found.data, y.data)), 1e-4)
+        self.assertEqual(self.document("inspect", "kws.onnx")["operators"]["BatchNormalization"], 9)
+
+
 class Ranges(TensorFlowTest):
     def test_fake_quantization_is_kept_as_encodings(self):
         w = noise((1, 1, 2, 3), 2)
