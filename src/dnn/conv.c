@@ -66,7 +66,8 @@ static dnnl_status_t set_runtime_zero_point(dnnl_primitive_attr_t attr)
 
 /*
  * oneDNN 2.6 computes the weights' gradient of a 1x1 convolution with strides in a kernel whose threads get into each
- * other's way: once in some thousands of calls a channel comes out wrong, when they are interrupted. Others are as good.
+ * other's way: once in some thousands of calls a channel comes out wrong, when they are interrupted. Others are as good; of a
+ * deconvolution there are none.
  */
 static bool is_unsafe(const rf_conv_geometry *g, int which, const_dnnl_primitive_desc_t desc)
 {
@@ -74,7 +75,7 @@ static bool is_unsafe(const rf_conv_geometry *g, int which, const_dnnl_primitive
     bool strided = false;
     for (int i = 0; i < g->spatial; i++)
         strided = strided || g->strides[i] > 1;
-    return which == BACKWARD_WEIGHTS && strided &&
+    return which == BACKWARD_WEIGHTS && strided && !g->transposed &&
            !dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) &&
            strstr(name, "1x1");
 }
