@@ -15,11 +15,25 @@ bool cli_speaks(const cli_session *s)
     return rank_of(s) == 0;
 }
 
-void cli_processes_let_rank_0_speak(const cli_session *s)
+/* All have these codes: the gate is the same number everywhere, and interruption is agreed on. */
+static bool is_common(int code)
 {
-    const struct timespec while_it_does = { .tv_nsec = 500 * 1000 * 1000 };
-    if (!cli_speaks(s))
-        nanosleep(&while_it_does, NULL);
+    return code == 0 || code == CLI_EXIT_GATE || code == CLI_EXIT_INTERRUPTED;
+}
+
+bool cli_processes_share(const cli_session *s, int code)
+{
+    return is_common(code) || !s->ctx || rf_distributed_size(s->ctx) == 1;
+}
+
+bool cli_processes_may_report(const cli_session *s, int code)
+{
+    const struct timespec while_rank_0_does = { .tv_nsec = 500 * 1000 * 1000 };
+    if (cli_speaks(s))
+        return true;
+    if (!is_common(code))
+        nanosleep(&while_rank_0_does, NULL);
+    return !is_common(code);
 }
 
 int cli_processes_join(cli_session *s)
@@ -40,14 +54,10 @@ bool cli_processes_takes_part(const cli_session *s)
     return together || cli_speaks(s);
 }
 
-/* All have these codes: the gate is the same number everywhere, and interruption is agreed on. */
-static bool is_common(int code)
-{
-    return code == 0 || code == CLI_EXIT_GATE || code == CLI_EXIT_INTERRUPTED;
-}
-
 int cli_processes_leave(cli_session *s, int code)
 {
+    if (!s->ctx) /* refused before there was a context */
+        return code;
     if (!is_common(code)) {
         fflush(NULL);
         rf_distributed_abort(s->ctx, code);

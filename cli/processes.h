@@ -12,7 +12,9 @@ bool cli_processes_takes_part(const cli_session *session);
 int cli_processes_leave(cli_session *session, int code);
 /* Whether this process speaks, and writes what all have computed. True for one alone. */
 bool cli_speaks(const cli_session *session);
-/* Before a rank tells of a fault of its own: if all have the same one, rank 0 tells it and ends the job meanwhile. */
-void cli_processes_let_rank_0_speak(const cli_session *session);
+/* Whether all ranks end with this code, or there is one process only. */
+bool cli_processes_share(const cli_session *session, int code);
+/* Whether this rank is to tell of a failure. One that all have is rank 0's to tell, which ends the job meanwhile. */
+bool cli_processes_may_report(const cli_session *session, int code);
 
 #endif

@@ -102,19 +102,10 @@ static void log_progress(cli_session *s, const rf_progress *p)
 }
 
 /* One line for people. `colour` is an SGR number, 0: none. */
-static void say(cli_session *s, const char *level, int colour, const char *line)
+static void say(cli_session *s, const char *level, int colour, const char *text)
 {
-    char named[1100];
-    const char *text = line;
     if (s)
         cli_progress_clear(s);
-    if (s && s->ctx && rf_distributed_size(s->ctx) > 1 && strcmp(level, "error") == 0) {
-        cli_processes_let_rank_0_speak(s);
-        snprintf(named, sizeof named, "rank %d: %s", rf_distributed_rank(s->ctx), line);
-        text = strncmp(line, "rank ", 5) == 0 ? line : named;
-    } else if (!cli_speaks(s)) {
-        return;
-    }
     if (s && s->colour && colour)
         fprintf(stderr, "refold: \033[%dm%s:\033[0m %s\n", colour, level, text);
     else if (colour)
@@ -127,6 +118,8 @@ static void say(cli_session *s, const char *level, int colour, const char *line)
 static void on_log(void *user, rf_log_level level, const char *line)
 {
     cli_session *s = user;
+    if (!cli_speaks(s))
+        return;
     if (level == RF_LOG_ERROR)
         say(s, "error", 31, line);
     else if (level == RF_LOG_WARNING)
@@ -207,11 +200,22 @@ void cli_session_close(cli_session *s)
     *s = (cli_session){ 0 };
 }
 
+/* Gives the code. Among several processes a fault of one is told by that one, with its rank. */
+static int report(cli_session *s, int exit_code, const char *text)
+{
+    char line[1100];
+    const bool named = !s || cli_processes_share(s, exit_code) || strncmp(text, "rank ", 5) == 0;
+    if (s && !cli_processes_may_report(s, exit_code))
+        return exit_code;
+    snprintf(line, sizeof line, "rank %d: %s", named ? 0 : rf_distributed_rank(s->ctx), text);
+    say(s, "error", 31, named ? text : line);
+    return exit_code;
+}
+
 int cli_fail(cli_session *s, rf_status status)
 {
     const char *text = rf_context_message(s->ctx);
-    say(s, "error", 31, *text ? text : rf_status_text(status));
-    return rf_status_exit_code(status);
+    return report(s, rf_status_exit_code(status), *text ? text : rf_status_text(status));
 }
 
 /* Format into `buffer`; a message that is too long loses its end. */
@@ -227,8 +231,7 @@ int cli_fail(cli_session *s, rf_status status)
 int cli_error(cli_session *s, int exit_code, const char *format, ...)
 {
     FORMAT(text, format);
-    say(s, "error", 31, text);
-    return exit_code;
+    return report(s, exit_code, text);
 }
 
 int cli_usage_error(const cli_command *command, const char *format, ...)
@@ -247,6 +250,8 @@ int cli_usage_error(const cli_command *command, const char *format, ...)
 void cli_note(cli_session *s, const char *format, ...)
 {
     FORMAT(text, format);
+    if (!cli_speaks(s))
+        return;
     if (s->options->quiet)
         log_message(s, "info", text);
     else
@@ -256,5 +261,6 @@ void cli_note(cli_session *s, const char *format, ...)
 void cli_warn(cli_session *s, const char *format, ...)
 {
     FORMAT(text, format);
-    say(s, "warning", 33, text);
+    if (cli_speaks(s))
+        say(s, "warning", 33, text);
 }
