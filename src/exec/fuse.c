@@ -97,17 +97,27 @@ bool rf_plan_fuses_sum(const rf_plan *plan, const rf_node *n)
     return find_add_chain(plan, n, &c);
 }
 
-/* A layer without BN: its sums, or the real numbers it made, go through the chain that begins with `n`. */
+bool rf_plan_requantizes(const rf_plan *plan, const rf_node *n)
+{
+    if (plan->options.observe || n->output_count != 1 || (!clips(n) && !quantizes_whole(plan, n)))
+        return false;
+    const chain c = chain_from(plan, NULL, n);
+    return makes_codes(plan, &c);
+}
+
+/*
+ * A layer without BN: its sums, or the real numbers it made, go through the chain that begins with `n`; or codes that
+ * moved (MaxPool) take another grid.
+ */
 static bool find_layer_chain(const rf_plan *plan, const rf_node *n, const int *in, chain *out)
 {
-    if (plan->options.observe || in[0] == RF_NO_SLOT || n->output_count != 1 ||
-        (!clips(n) && !quantizes_whole(plan, n)))
+    if (in[0] == RF_NO_SLOT || !rf_plan_requantizes(plan, n))
         return false;
     const rf_slot *x = &plan->slots.items[in[0]];
     *out = chain_from(plan, NULL, n);
-    return makes_codes(plan, out) &&
-           (x->view.dtype == RF_DTYPE_I32 ||
-            (out->activation && x->view.dtype == RF_DTYPE_F32 && !x->known));
+    return x->view.dtype == RF_DTYPE_I32 ||
+           (x->has_codes && x->view.dtype == RF_DTYPE_U8 && rf_view_is_dense(&x->view)) ||
+           (out->activation && x->view.dtype == RF_DTYPE_F32 && !x->known);
 }
 
 /* The quantizer's own checks, and the slots of its ends. */

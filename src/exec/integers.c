@@ -23,7 +23,7 @@ static bool reads_codes(const rf_plan *plan, const rf_use *u)
     const rf_op *op = rf_op_find(u->node->op_type, u->node->domain);
     if (!op || u->node->output_count != 1)
         return false;
-    if (rf_plan_fuses_sum(plan, u->node))
+    if (rf_plan_fuses_sum(plan, u->node) || (u->index == 0 && rf_plan_requantizes(plan, u->node)))
         return true;
     return u->index == 0 &&
            (op->takes_codes ||

@@ -231,6 +231,22 @@ static void keep_for_backward(rf_plan *plan)
     }
 }
 
+/* The slot whose gradient's memory this one's may take over: the output of the step that writes it; RF_NO_SLOT: none. */
+static int diff_to_take(const rf_plan *plan, int index)
+{
+    const rf_slot *s = &plan->slots.items[index];
+    const rf_planned *step = s->first_diff == RF_NO_SLOT ? NULL : &plan->steps.items[s->first_diff];
+    if (!step || s->constant || s->is_output || s->late || step->s.late ||
+        !step->s.op->diff_in_place || step->in[0] != index || step->out[0] == RF_NO_SLOT)
+        return RF_NO_SLOT;
+    for (int k = 1; k < step->s.in_count; k++)
+        if (step->in[k] == index)
+            return RF_NO_SLOT;
+    const rf_slot *out = &plan->slots.items[step->out[0]];
+    const bool free_after = out->diff_buffer != RF_NO_SLOT && !out->is_output;
+    return free_after && rf_view_same_order(&s->view, &out->view) ? step->out[0] : RF_NO_SLOT;
+}
+
 static rf_status diff_for_slot(rf_plan *plan, int index)
 {
     rf_slot *s = &plan->slots.items[index];
@@ -250,6 +266,13 @@ static rf_status diff_for_slot(rf_plan *plan, int index)
     }
     const int birth = seeded ? (int)plan->steps.count - 1 : backward_moment(plan, s->first_diff);
     const int death = s->producer >= 0 ? backward_moment(plan, s->producer) : birth;
+    const int taken = diff_to_take(plan, index);
+    if (taken != RF_NO_SLOT) {
+        s->diff_buffer = plan->slots.items[taken].diff_buffer;
+        rf_buffer *b = &plan->buffers.items[s->diff_buffer];
+        b->death = b->death > death ? b->death : death;
+        return RF_OK;
+    }
     return add_buffer(plan, view_bytes(&s->view, sizeof(float)), birth, death, &s->diff_buffer);
 }
 
@@ -286,7 +309,7 @@ rf_status rf_plan_lifetimes(rf_plan *plan)
     if (!is_training(plan))
         return RF_OK;
     keep_for_backward(plan);
-    for (int i = 0; i < (int)plan->slots.count; i++)
+    for (int i = (int)plan->slots.count - 1; i >= 0; i--) /* in the order of backward */
         RF_TRY(diff_for_slot(plan, i));
     for (int i = 0; i < (int)plan->steps.count; i++)
         RF_TRY(diffs_for_step(plan, i));

@@ -337,8 +337,9 @@ rf_status rf_plan_lower_node(rf_plan *plan, const rf_node *n)
         rf_view view;
         rf_view_init(&view, specs[i].dtype, &specs[i].shape,
                      rf_plan_output_layout(plan, &step, specs[i].shape.rank));
-        int maker;
-        view.dtype = rf_plan_output_dtype(plan, &step, integers, view.dtype, &maker);
+        int maker = -1;
+        if (i == 0)
+            view.dtype = rf_plan_output_dtype(plan, &step, integers, view.dtype, &maker);
         RF_TRY(rf_plan_add_slot(plan, n->outputs[i], &view, &step.out[i]));
         if (maker >= 0)
             rf_plan_mark_codes(plan, step.out[i], maker);

@@ -108,6 +108,8 @@ void rf_plan_tell_float_layers(const rf_plan *plan);
 rf_status rf_plan_fuse(rf_plan *plan, const rf_node *n, const int *in, bool *fused_out);
 /* Whether an Add becomes one step with the activation and the quantizer behind it, which reads codes. */
 bool rf_plan_fuses_sum(const rf_plan *plan, const rf_node *n);
+/* Whether an activation or a quantizer takes codes to other codes in one step. */
+bool rf_plan_requantizes(const rf_plan *plan, const rf_node *n);
 bool rf_plan_is_fused(const rf_plan *plan, const rf_node *n); /* done by an earlier node's step */
 
 /* Give the step's views what their slots say. */

@@ -117,6 +117,53 @@ void rf_max_pool_forward(const rf_pool_shape *s, const float *x, float *y, int32
     }
 }
 
+RF_MULTIARCH static void max_codes(const uint8_t *restrict x, int64_t c, uint8_t *restrict best)
+{
+    for (int64_t j = 0; j < c; j++)
+        best[j] = x[j] > best[j] ? x[j] : best[j];
+}
+
+RF_MULTIARCH static void note_larger(const uint8_t *restrict x, const uint8_t *restrict best,
+                                     int32_t here, int64_t c, int32_t *restrict index)
+{
+    for (int64_t j = 0; j < c; j++)
+        index[j] = x[j] > best[j] ? here : index[j];
+}
+
+/* No code is below 0, so every window may start from there; its first cell counts as found. */
+static void max_codes_row(const row *r, const uint8_t *x, uint8_t *y, int32_t *index)
+{
+    const rf_pool_shape *s = r->s;
+    const int64_t c = s->c;
+    for (int64_t w = 0; w < s->out[2]; w++, y += c, index = index ? index + c : NULL) {
+        int64_t low, high;
+        clip(s, 2, w, &low, &high);
+        const bool any = r->low[0] < r->high[0] && r->low[1] < r->high[1] && low < high;
+        memset(y, 0, (size_t)c);
+        for (int64_t j = 0; index && j < c; j++)
+            index[j] = any ? cell(s, r->low[0], r->low[1], low) : -1;
+        for (int64_t kd = r->low[0]; kd < r->high[0]; kd++)
+            for (int64_t kh = r->low[1]; kh < r->high[1]; kh++)
+                for (int64_t kw = low; kw < high; kw++) {
+                    const uint8_t *from = x + pixel(r, w, kd, kh, kw);
+                    if (index)
+                        note_larger(from, y, cell(s, kd, kh, kw), c, index);
+                    max_codes(from, c, y);
+                }
+    }
+}
+
+void rf_max_pool_codes(const rf_pool_shape *s, const uint8_t *x, uint8_t *y, int32_t *index)
+{
+    const int64_t rows = s->out[0] * s->out[1], in = volume(s->in) * s->c;
+#pragma omp parallel for schedule(static) if (s->n * in > RF_PARALLEL_MIN)
+    for (int64_t i = 0; i < s->n * rows; i++) {
+        const row r = make_row(s, i % rows / s->out[1], i % s->out[1]);
+        const int64_t at = i * s->out[2] * s->c;
+        max_codes_row(&r, x + i / rows * in, y + at, index ? index + at : NULL);
+    }
+}
+
 RF_MULTIARCH static void max_row_backward(const row *r, const int32_t *restrict index,
                                           const float *restrict g, float *restrict diff_x)
 {

@@ -18,6 +18,8 @@ typedef struct rf_pool_shape {
  * window meets no input at all.
  */
 void rf_max_pool_forward(const rf_pool_shape *s, const float *x, float *y, int32_t *index);
+/* The same of codes, which keep the order of what they stand for; where a window meets no input, y = 0. */
+void rf_max_pool_codes(const rf_pool_shape *s, const uint8_t *x, uint8_t *y, int32_t *index);
 void rf_max_pool_backward(const rf_pool_shape *s, const int32_t *index, const float *diff_y,
                           float *diff_x);
 void rf_average_pool_forward(const rf_pool_shape *s, const float *x, float *y);

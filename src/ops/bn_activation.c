@@ -147,6 +147,7 @@ const rf_op rf_op_bn_activation = {
     .roles = { RF_ROLE_NONE, RF_ROLE_BN_SCALE, RF_ROLE_BN_BIAS, RF_ROLE_BN_MEAN, RF_ROLE_BN_VAR },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
     .takes_sums = true,
+    .diff_in_place = true,
     .in_place = true, /* where no backward follows */
     .infer = infer,
     .prepare = prepare,

@@ -33,7 +33,7 @@ static rf_status forward(rf_step *s)
 
 static rf_status backward(rf_step *s)
 {
-    if (rf_step_has_gradient(s, 0))
+    if (rf_step_has_gradient(s, 0) && s->diff_in[0].data != s->diff_out[0].data)
         rf_strided_copy(&s->diff_out[0], &s->diff_in[0]);
     return RF_OK;
 }
@@ -51,6 +51,7 @@ const rf_op rf_op_dequantize = {
     .layout = RF_LAYOUT_ANY,
     .takes_codes = true,
     .takes_sums = true,
+    .diff_in_place = true,
     .infer = infer,
     .forward = forward,
     .backward = backward,

@@ -224,6 +224,7 @@ const rf_op rf_op_fake_quant = {
     .layout = RF_LAYOUT_ANY,
     .roles = { RF_ROLE_NONE, RF_ROLE_RANGE_MIN, RF_ROLE_RANGE_MAX },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1) | RF_NEEDS_IN(2),
+    .diff_in_place = true,
     .in_place = true,
     .never_constant = true,
     .infer = infer,

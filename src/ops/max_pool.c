@@ -60,7 +60,10 @@ static void tell_indices(const rf_step *s, const int32_t *cells)
 static rf_status forward(rf_step *s)
 {
     int32_t *cells = s->mode == RF_MODE_TRAIN || tells_indices(s) ? s->saved : NULL;
-    rf_max_pool_forward(s->state, rf_view_f32(&s->in[0]), rf_view_f32(&s->out[0]), cells);
+    if (s->in[0].dtype == RF_DTYPE_U8)
+        rf_max_pool_codes(s->state, s->in[0].data, s->out[0].data, cells);
+    else
+        rf_max_pool_forward(s->state, rf_view_f32(&s->in[0]), rf_view_f32(&s->out[0]), cells);
     if (tells_indices(s) && s->out[1].data)
         tell_indices(s, cells);
     return RF_OK;
@@ -84,6 +87,7 @@ const rf_op rf_op_max_pool = {
     .weight_axis = -1,
     .quant = RF_QUANT_OUTPUT,
     .layout = RF_LAYOUT_NEED_CHANNELS_LAST,
+    .moves_codes = true,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

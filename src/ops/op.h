@@ -116,6 +116,7 @@ struct rf_op {
     bool takes_sums;    /* reads in[0] as I32 sums */
     bool moves_codes;   /* in[0] U8 codes -> out[0] U8 codes of the same grid */
     bool in_place; /* out[0] may be in[0]'s memory, of the same order, unless backward needs that */
+    bool diff_in_place; /* backward may write diff_in[0] over diff_out[0], element by element */
     bool
         never_constant; /* not evaluated at planning although all inputs are constant (quantizers) */
     const void *rule; /* for functions below that a family shares: its header says of which type */

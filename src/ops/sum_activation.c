@@ -112,6 +112,7 @@ const rf_op rf_op_sum_activation = {
     .backward_needs = RF_NEEDS_IN(A) | RF_NEEDS_IN(B),
     .takes_codes = true,
     .takes_sums = true,
+    .diff_in_place = true,
     .infer = infer,
     .prepare = prepare,
     .forward = forward,

@@ -85,6 +85,30 @@ static void check_max(const rf_pool_shape *s, const float *x, const float *g)
         free(blocks[i]);
 }
 
+/* Codes keep the order of their numbers: the same cells win, and what they hold is the same. */
+static void check_max_codes(const rf_pool_shape *s, const float *x)
+{
+    const int64_t nx = ref_pool_in_count(s), ny = ref_pool_out_count(s);
+    uint8_t *codes = malloc((size_t)nx), *y = malloc((size_t)ny), *alone = malloc((size_t)ny);
+    float *real = malloc((size_t)nx * sizeof *real), *expected = ref_random(ny, 3);
+    int32_t *index = calloc((size_t)ny, sizeof *index), *cells = calloc((size_t)ny, sizeof *cells);
+    for (int64_t i = 0; i < nx; i++) {
+        codes[i] = isnan(x[i]) || isinf(x[i]) ? 0 : (uint8_t)(4.0f * x[i] + 100.0f);
+        real[i] = (float)codes[i];
+    }
+    rf_max_pool_forward(s, real, expected, cells);
+    rf_max_pool_codes(s, codes, y, index);
+    rf_max_pool_codes(s, codes, alone, NULL);
+    assert_memory_equal(y, alone, (size_t)ny);
+    for (int64_t i = 0; i < ny; i++) {
+        assert_true((float)y[i] == (cells[i] < 0 ? 0.0f : expected[i]));
+        assert_int_equal(index[i], cells[i]);
+    }
+    void *blocks[] = { codes, y, alone, real, expected, index, cells };
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        free(blocks[i]);
+}
+
 static void check_average(const rf_pool_shape *s, const float *x, const float *g)
 {
     const int64_t nx = ref_pool_in_count(s), ny = ref_pool_out_count(s);
@@ -114,6 +138,7 @@ static void check_shape(rf_pool_shape s)
         complete(&s);
     float *x = coarse(ref_pool_in_count(&s), 1), *g = ref_random(ref_pool_out_count(&s), 2);
     check_max(&s, x, g);
+    check_max_codes(&s, x);
     for (int i = 0; i < 2; i++) {
         s.count_padding = i;
         check_average(&s, x, g);
