@@ -17,7 +17,7 @@
 struct rf_context {
     rf_context_options options;
     int threads;
-    rf_group *group; /* NULL: alone */
+    rf_group *group;        /* NULL: alone */
     atomic_int interrupted; /* lock-free: signal handlers and other threads may set it */
     char message[MESSAGE_BYTES];
 };

@@ -80,23 +80,29 @@ static bool is_unsafe(const rf_conv_geometry *g, int which, const_dnnl_primitive
            strstr(name, "1x1");
 }
 
-/* The first of oneDNN's implementations that is sound. */
+/* The first of oneDNN's implementations that is sound; the first of all where it has no other (some transposed ones). */
 static dnnl_status_t choose_desc(const rf_conv_geometry *g, int which,
                                  dnnl_primitive_desc_iterator_t at, dnnl_primitive_desc_t *out)
 {
-    for (;;) {
+    dnnl_primitive_desc_t first = NULL;
+    for (dnnl_status_t status = dnnl_success; !status;
+         status = dnnl_primitive_desc_iterator_next(at)) {
         dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch(at);
         if (!desc)
-            return dnnl_out_of_memory;
+            break;
         if (!is_unsafe(g, which, desc)) {
+            if (first)
+                dnnl_primitive_desc_destroy(first);
             *out = desc;
             return dnnl_success;
         }
-        dnnl_primitive_desc_destroy(desc);
-        const dnnl_status_t status = dnnl_primitive_desc_iterator_next(at);
-        if (status)
-            return status;
+        if (first)
+            dnnl_primitive_desc_destroy(desc);
+        else
+            first = desc;
     }
+    *out = first;
+    return first ? dnnl_success : dnnl_out_of_memory;
 }
 
 /* A scratchpad that the caller hands in: nothing is allocated in a step. */
