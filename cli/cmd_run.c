@@ -120,21 +120,21 @@ static int finish(cli_workflow *w, char **folder)
     return code;
 }
 
-/* Found out now, not after hours of training. */
-static int check_has_bn(cli_workflow *w)
+/* Said now, not after hours of training: an export that keeps BN may be what the user wants instead. */
+static int tell_missing_bn(cli_workflow *w)
 {
     rf_inspection *found = NULL;
     const rf_status st = rf_inspect(w->graph, NULL, &found);
-    const bool none = !st && found->batch_norm_count == 0;
-    rf_inspection_free(found);
     if (st)
         return cli_fail(w->s, st);
-    return none ? cli_error(w->s, CLI_EXIT_FAILED,
-                            "'%s' has no BatchNormalization to re-estimate and fold; 'refold "
-                            "inspect' says how to export it with them; quantize, train and export "
-                            "work without",
-                            w->s->options->operand)
-                : 0;
+    if (found->batch_norm_count == 0) {
+        cli_warn(w->s, "'%s' has no BatchNormalization: reestimate and fold have nothing to do",
+                 w->s->options->operand);
+        for (int i = 0; i < found->advice_count; i++)
+            cli_warn(w->s, "%s", found->advice[i]);
+    }
+    rf_inspection_free(found);
+    return 0;
 }
 
 static int load_plain(cli_workflow *w)
@@ -150,7 +150,7 @@ static int load_plain(cli_workflow *w)
                          "'%s' is a simulation already; run takes a plain model, the single "
                          "commands go on from here",
                          s->options->operand);
-    return check_has_bn(w);
+    return tell_missing_bn(w);
 }
 
 static int open_data(cli_workflow *w)

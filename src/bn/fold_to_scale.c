@@ -73,9 +73,6 @@ static const char *refuse_quantizer(fold *f)
 
 static const char *refuse_neighbours(const fold *f)
 {
-    if (rf_node_is(f->layer.node, "ConvTranspose") && f->layer.groups != 1)
-        return "folding to scale is not supported for a grouped ConvTranspose; fold to weight "
-               "before quantizing";
     if (quantized_between(f))
         return "an enabled quantizer stands between the layer and the BN; they should belong to "
                "the same supergroup of "
@@ -342,8 +339,9 @@ static rf_status fold_pairs(rf_sim *sim, const rf_bn_pairs *pairs, rf_fold_log *
         const rf_bn_pair *pair = &pairs->items[i];
         rf_arena arena;
         rf_arena_init(&arena, sim->ctx);
-        if (pair->kind != RF_BN_BACKWARD)
-            st = rf_fold_log_standalone(log, pair, pair->reason);
+        const char *stays = rf_bn_pair_stays(pair);
+        if (stays)
+            st = rf_fold_log_standalone(log, pair, stays);
         else if (refuse_all)
             st = rf_fold_log_refused(
                 log, pair,

@@ -53,6 +53,8 @@ static rf_status open_loader(rf_stream *s, const rf_graph *g, const rf_dataset *
     };
     if (st == RF_OK)
         st = rf_loader_new(s->ctx, dataset, &o, &s->loader);
+    for (int i = 0; st == RF_OK && i < s->count; i++)
+        s->shapes[i] = *rf_loader_sample_shape(s->loader, i);
     if (st == RF_OK)
         st = rf_loader_start(s->loader, 0, 0);
     rf_free(s->ctx, names);

@@ -201,6 +201,11 @@ static void make_order(rf_loader *l, int64_t epoch)
     }
 }
 
+const rf_shape *rf_loader_sample_shape(const rf_loader *l, int input)
+{
+    return &l->inputs[input].shape;
+}
+
 void rf_loader_set_share(rf_loader *l, rf_share_of of)
 {
     pthread_mutex_lock(&l->lock);

@@ -49,6 +49,7 @@ rf_status rf_loader_new(rf_context *ctx, const rf_dataset *dataset,
                         const rf_loader_options *options, rf_loader **out);
 void rf_loader_free(rf_loader *loader);
 int64_t rf_loader_batches(const rf_loader *loader); /* an epoch, of all processes */
+const rf_shape *rf_loader_sample_shape(const rf_loader *loader, int input); /* nothing open */
 /* Between two epochs, and not to or from shares of samples, whose batches are smaller. */
 void rf_loader_set_share(rf_loader *loader, rf_share_of of);
 /* Begin epoch `epoch` (any number; it seeds the order) at batch `first`. */

@@ -98,7 +98,7 @@ static rf_status warn_of_batch_norms(rf_graph *g)
     const rf_status st = rf_bn_pairs_find(g, &pairs);
     int foldable = 0;
     for (size_t i = 0; !st && i < pairs.count; i++)
-        foldable += pairs.items[i].kind == RF_BN_BACKWARD;
+        foldable += rf_bn_pair_stays(&pairs.items[i]) == NULL;
     RF_VEC_RELEASE(g->ctx, &pairs);
     if (foldable)
         rf_log(g->ctx, RF_LOG_WARNING,

@@ -87,15 +87,65 @@ static rf_status transpose_codes(rf_tensor *t, rf_tensor **out)
     return RF_OK;
 }
 
-rf_status rf_qdq_expand_parameter(rf_qdq *b, rf_node *q)
+/* `codes` behind a DequantizeLinear in front of `before`. The graph owns `codes` from here on. */
+static rf_status new_real(rf_qdq *b, const rf_node *q, const rf_container *box, int axis,
+                          rf_tensor *codes, rf_node *before, rf_value **out)
 {
     const char *base = rf_export_tensor_name(q);
+    const rf_shape shape = codes->shape;
+    rf_value *code_value = NULL, *scale = NULL, *zero = NULL, *real = NULL;
+    rf_node *dequantize = NULL;
+    RF_TRY(rf_qdq_new_constant(b, base, "quantized", codes, &code_value));
+    code_value->onnx_type = box->onnx_type;
+    RF_TRY(rf_qdq_new_grid(b, q, box, &scale, &zero));
+    RF_TRY(rf_qdq_new_value(b->g, base, "dequantized", RF_DTYPE_F32, &shape, &real));
+    RF_TRY(rf_new_node(b->g, "DequantizeLinear", (rf_value *[4]){ code_value, scale, zero }, real,
+                       before, &dequantize));
+    if (axis >= 0)
+        RF_TRY(rf_node_set_int(b->g, dequantize, "axis", axis));
+    *out = real;
+    return RF_OK;
+}
+
+/*
+ * Every reader but the last gets codes of its own: ONNX Runtime turns int8 weights into uint8 ones once for each reader,
+ * under a name that it makes of theirs, and cannot load a file where two layers share them.
+ */
+static rf_status part_readers(rf_qdq *b, const rf_node *q, const rf_container *box, int axis,
+                              const rf_tensor *codes, rf_value *replaced)
+{
+    while (replaced->uses && replaced->uses->next) {
+        const rf_use use = *replaced->uses;
+        rf_tensor *own = NULL;
+        rf_value *real = NULL;
+        RF_TRY(rf_tensor_copy(codes, &own));
+        RF_TRY(new_real(b, q, box, axis, own, use.node, &real));
+        RF_TRY(rf_node_set_input(b->g, use.node, use.index, real));
+    }
+    return RF_OK;
+}
+
+/* Puts the codes, which the graph owns from here on, in the place of `replaced`. */
+static rf_status replace_by_codes(rf_qdq *b, rf_node *q, const rf_container *box, int axis,
+                                  rf_tensor *codes, rf_value *replaced)
+{
+    rf_value *real = NULL;
+    const rf_status st = part_readers(b, q, box, axis, codes, replaced);
+    if (st) {
+        rf_tensor_free(codes);
+        return st;
+    }
+    RF_TRY(new_real(b, q, box, axis, codes, q, &real));
+    return rf_graph_replace_uses(b->g, replaced, real, NULL);
+}
+
+rf_status rf_qdq_expand_parameter(rf_qdq *b, rf_node *q)
+{
     rf_value *replaced = q->outputs[0];
     rf_node *transpose = rf_qdq_transpose(q);
     int axis = rf_quantizer_axis(q);
     rf_container box;
     rf_tensor *codes = NULL;
-    rf_value *code_value = NULL, *scale = NULL, *zero = NULL, *real = NULL;
     RF_TRY(choose_container(b, q, &box));
     RF_TRY(new_codes(b, q, &box, &codes));
     if (transpose) {
@@ -107,17 +157,7 @@ rf_status rf_qdq_expand_parameter(rf_qdq *b, rf_node *q)
         replaced = transpose->outputs[0];
         axis = axis < 0 ? axis : 1 - axis;
     }
-    const rf_shape shape = codes->shape;
-    RF_TRY(rf_qdq_new_constant(b, base, "quantized", codes, &code_value));
-    code_value->onnx_type = box.onnx_type;
-    RF_TRY(rf_qdq_new_grid(b, q, &box, &scale, &zero));
-    RF_TRY(rf_qdq_new_value(b->g, base, "dequantized", RF_DTYPE_F32, &shape, &real));
-    rf_node *dequantize = NULL;
-    RF_TRY(rf_new_node(b->g, "DequantizeLinear", (rf_value *[4]){ code_value, scale, zero }, real,
-                       q, &dequantize));
-    if (axis >= 0)
-        RF_TRY(rf_node_set_int(b->g, dequantize, "axis", axis));
-    RF_TRY(rf_graph_replace_uses(b->g, replaced, real, NULL));
+    RF_TRY(replace_by_codes(b, q, &box, axis, codes, replaced));
     if (transpose)
         RF_TRY(rf_graph_remove_node(b->g, transpose));
     return rf_graph_remove_node(b->g, q);

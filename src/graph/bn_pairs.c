@@ -260,6 +260,16 @@ static rf_bn_pair find_pair(rf_graph *g, rf_node *bn)
     return pair;
 }
 
+const char *rf_bn_pair_stays(const rf_bn_pair *pair)
+{
+    if (pair->kind != RF_BN_BACKWARD)
+        return pair->reason;
+    return rf_node_is(pair->layer, "ConvTranspose") && rf_attr_int(pair->layer, "group", 1) != 1
+               ? "the ConvTranspose before it has groups, whose output channels have no ranges of "
+                 "their own to fold into; on a plain model fold --to weight takes a depthwise one"
+               : NULL;
+}
+
 rf_status rf_bn_pairs_find(rf_graph *g, rf_bn_pairs *out)
 {
     rf_bn_pairs pairs = { 0 };

@@ -28,6 +28,9 @@ typedef RF_VEC(rf_bn_pair) rf_bn_pairs;
 
 /* One entry for each BN node, in graph order. Release with RF_VEC_RELEASE. */
 rf_status rf_bn_pairs_find(rf_graph *g, rf_bn_pairs *out);
+/* Why this BN cannot go into the scale of the layer before it, NULL where it can: beside `reason`, a ConvTranspose with
+ * groups, no axis of whose weight holds a range for each output channel. */
+const char *rf_bn_pair_stays(const rf_bn_pair *pair);
 
 /*
  * A linear layer as exporters write it: Conv, ConvTranspose, Gemm, MatMul with a constant right side, or

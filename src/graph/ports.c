@@ -77,22 +77,15 @@ rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out)
 {
     rf_port port;
     RF_TRY(rf_graph_input(g, input, &port));
-    const rf_shape *declared = &g->inputs.items[input]->shape;
-    char text[RF_SHAPE_TEXT];
-    if (port.rank < 1)
+    if (port.rank == 0)
         return rf_fail(g->ctx, RF_EARG,
-                       "input '%s' is %s; expected a declared shape with the batch in front",
-                       port.name, port.rank ? "of unknown rank" : "a scalar");
+                       "input '%s' is a scalar; expected a shape with the batch in front",
+                       port.name);
     rf_shape sample = { .rank = port.rank - 1 };
-    for (int i = 1; i < port.rank; i++) {
-        if (port.dims[i] < 0)
-            return rf_fail(
-                g->ctx, RF_EARG,
-                "input '%s' is %s: besides the batch, dim %d is open too; give the model "
-                "fixed dims when exporting it",
-                port.name, rf_shape_text(declared, text), i);
+    for (int i = 1; i < port.rank; i++)
         sample.dims[i - 1] = port.dims[i];
-    }
+    if (port.rank < 0)
+        sample.rank = -1;
     *out = sample;
     return RF_OK;
 }

@@ -4,7 +4,7 @@
 
 #include "graph/graph.h"
 
-/* Shape of one sample of an input: declared dims without the batch; RF_EARG where one besides the batch is unknown. */
+/* Shape of one sample of an input: declared dims without the batch, -1 and rank -1 where they are open; RF_EARG for a scalar. */
 rf_status rf_graph_sample_shape(const rf_graph *g, int input, rf_shape *out);
 /* RF_ESTATE where QuantizeLinear or DequantizeLinear stand: an exported QDQ model runs, but has nothing to learn with. */
 rf_status rf_graph_need_float(const rf_graph *g, const char *purpose);

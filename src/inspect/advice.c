@@ -43,8 +43,8 @@ static rf_status advise_inputs(rf_looking *l)
             open = open || v->shape.dims[d] < 0;
         if (open)
             RF_TRY(rf_advise(l,
-                             "Input '%s' is %s: refold plans for one size, so export with fixed "
-                             "dims behind the batch.",
+                             "Input '%s' is %s: its open dims become those of the data, whose "
+                             "samples must have one size.",
                              v->name, rf_shape_text(&v->shape, text)));
         if (v->dtype != RF_DTYPE_F32)
             RF_TRY(rf_advise(l,
@@ -160,7 +160,7 @@ static rf_status advise_folding(rf_looking *l)
 {
     int stays = 0;
     for (size_t i = 0; i < l->pairs.count; i++)
-        stays += l->pairs.items[i].kind != RF_BN_BACKWARD;
+        stays += rf_bn_pair_stays(&l->pairs.items[i]) != NULL;
     if (l->pairs.count == 0 || rf_looking_has(l, "QuantizeLinear"))
         return RF_OK;
     if (stays > 0)

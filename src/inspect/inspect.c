@@ -68,8 +68,9 @@ static rf_status list_batch_norms(rf_looking *l)
         return RF_ENOMEM;
     for (size_t i = 0; i < l->pairs.count; i++) {
         const rf_bn_pair *p = &l->pairs.items[i];
-        const bool folds = p->kind == RF_BN_BACKWARD && p->layer;
-        const char *why = folds ? p->layer->name : p->reason ? p->reason : "no layer before it";
+        const char *reason = rf_bn_pair_stays(p);
+        const bool folds = !reason;
+        const char *why = folds ? p->layer->name : reason;
         const char *kept = rf_arena_strdup(&l->arena, why);
         infos[i].bn = rf_arena_strdup(&l->arena, p->bn->name);
         infos[i].folds_into = folds ? kept : NULL;

@@ -168,7 +168,7 @@ static void fuse_pairs(rf_placement *p)
     for (size_t i = 0; i < p->pairs.count; i++) {
         const rf_placed_op *bn = rf_placement_op(p, p->pairs.items[i].bn);
         const rf_placed_op *layer = rf_placement_op(p, p->pairs.items[i].layer);
-        if (!bn || !layer || !bn->folds || !rf_bn_pair_folds(&p->pairs.items[i]))
+        if (!bn || !layer || !bn->folds || rf_bn_pair_stays(&p->pairs.items[i]))
             continue;
         rf_placed_tensor *after = rf_placement_tensor(p, bn->output);
         rf_placed_tensor *before = rf_placement_tensor(p, layer->output);

@@ -18,11 +18,22 @@ struct rf_feed {
     int64_t full_batch, partial_batch;
 };
 
+/* Dims that the graph leaves open are the data's. */
 static rf_status make_plan(rf_feed *feed, int64_t batch, rf_plan **out)
 {
     rf_plan_options o = feed->options.plan;
+    rf_shape *shapes = NULL;
+    RF_NEW_ARRAY(feed->ctx, shapes, feed->graph->inputs.count);
+    for (size_t i = 0; i < feed->graph->inputs.count; i++) {
+        const rf_shape *sample = rf_loader_sample_shape(feed->loader, (int)i);
+        shapes[i] = (rf_shape){ .rank = sample->rank + 1, .dims = { batch } };
+        memcpy(shapes[i].dims + 1, sample->dims, (size_t)sample->rank * sizeof *sample->dims);
+    }
     o.batch = batch;
-    return rf_plan_new(feed->graph, &o, out);
+    o.input_shapes = shapes;
+    const rf_status st = rf_plan_new(feed->graph, &o, out);
+    rf_free(feed->ctx, shapes);
+    return st;
 }
 
 static rf_share share_of(const rf_feed *feed)

@@ -14,14 +14,6 @@ typedef struct channel_parts {
     int64_t channels, outer, inner;         /* of weight, around the channel axis */
 } channel_parts;
 
-bool rf_bn_pair_folds(const rf_bn_pair *pair)
-{
-    rf_layer layer;
-    if (pair->kind != RF_BN_BACKWARD || !rf_layer_match(pair->layer, &layer))
-        return false;
-    return layer.groups == 1 || !rf_node_is(layer.node, "ConvTranspose");
-}
-
 /* A constant that only this pair reads may be changed; one that others share may not. */
 static bool is_private(const rf_value *v)
 {
@@ -97,7 +89,7 @@ static rf_status flip_pair(rf_graph *g, const rf_bn_pair *pair)
 {
     channel_parts parts;
     int64_t flipped = 0;
-    if (!rf_bn_pair_folds(pair) || !find_parts(pair, &parts))
+    if (rf_bn_pair_stays(pair) || !find_parts(pair, &parts))
         return RF_OK;
     for (int64_t c = 0; c < parts.channels; c++) {
         if (rf_tensor_f32(parts.gamma->constant)[c] < 0.0f) {

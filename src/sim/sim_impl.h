@@ -22,9 +22,6 @@ const char *rf_scheme_text(const rf_sim *sim, char buffer[RF_SCHEME_TEXT]);
 /* A sim around `graph`, with everything but its quantizers; takes the graph, also on failure. */
 rf_status rf_sim_take_graph(rf_graph *graph, const rf_sim_options *options, rf_sim **out);
 
-/* A pair whose BN is left without quantizers, because it will be folded. */
-bool rf_bn_pair_folds(const rf_bn_pair *pair);
-
 /* Insert quantizers by the configuration's rules. */
 rf_status rf_sim_place(rf_sim *sim, const rf_config *config);
 

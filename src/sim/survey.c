@@ -186,7 +186,7 @@ static rf_status mark_folds(rf_placement *p)
 {
     RF_TRY(rf_bn_pairs_find(p->sim->graph, &p->pairs));
     for (size_t i = 0; i < p->pairs.count; i++) {
-        if (!rf_bn_pair_folds(&p->pairs.items[i]))
+        if (rf_bn_pair_stays(&p->pairs.items[i]))
             continue;
         rf_placed_op *bn = rf_placement_op(p, p->pairs.items[i].bn);
         rf_placed_op *layer = rf_placement_op(p, p->pairs.items[i].layer);

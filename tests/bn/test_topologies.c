@@ -59,6 +59,10 @@ static const struct {
       "input x:-1,4,8,8\nc = ConvTranspose x w:4,4,2,2 group=2\nn = BatchNormalization "
       "c " NET_BN("bn", "8") "\nr = Relu n\n" TAIL("r"),
       0, false },
+    { "depthwise transposed convolution, which stays",
+      "input x:-1,8,8,8\nc = ConvTranspose x w:8,1,2,2 group=8\nn = BatchNormalization "
+      "c " NET_BN("bn", "8") "\nr = Relu n\n" TAIL("r"),
+      0, false },
     { "convolution in one dimension",
       "input x:-1,3,8\nc = Conv x w:8,3,3\nn = BatchNormalization c " NET_BN(
           "bn", "8") "\nr = Relu n\n" TAIL("r"),

@@ -147,12 +147,6 @@ class BadInput(program.ProgramTest):
         for step in ("quantize", "train"):
             self.fail_with(1, "quantized already", step, "out/model_qdq.onnx", "-o", "n.onnx", "--data", data)
 
-    def test_a_model_without_bn_is_not_trained_for_nothing(self):
-        program.write_model(self.path("plain.onnx"), "Relu")
-        program.write_npy(self.path("a.npy"), [2, 3], [1, 2, 3, 4, 5, 6])
-        program.write_npy(self.path("b.npy"), [2], [0, 1], "<i8")
-        self.fail_with(1, "no BatchNormalization", "run", "plain.onnx", "-o", "out", "--data", "npy:a.npy,b.npy")
-
     def test_an_array_that_does_not_fit_the_input(self):
         model = self.tiny_model()
         program.write_npy(self.path("wide.npy"), [2, 1, 9, 8], [0.0] * 144)

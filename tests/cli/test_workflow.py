@@ -137,6 +137,15 @@ class Workflow(program.ProgramTest):
         self.assertIsNone(found["steps"][0]["top1"])
         self.assertFalse(os.path.exists(self.path("out/trained.onnx")))
 
+    def test_a_model_without_bn_goes_through_and_says_so(self):
+        model, data = self.tiny_model(), self.tiny_data()
+        self.succeed("fold", model, "-o", "fused.onnx", "--to", "weight")
+        code, out, err = self.run_program("run", "fused.onnx", "-o", "out", "--data", data, "--batch", "16", "--json")
+        self.assertEqual(code, 0, err)
+        self.assertEqual([step["step"] for step in json.loads(out)["steps"]], STEPS)
+        self.assertIn("warning: 'fused.onnx' has no BatchNormalization", err)
+        self.assertIn("quantize and train work", err)
+
     def test_force_overwrites_and_keeps_other_files(self):
         model, data = self.tiny_model(), self.tiny_data()
         os.makedirs(self.path("out"))

@@ -280,6 +280,41 @@ static void transposed_weights_are_stored_as_the_layer_reads_them(void **state)
     stop(&f);
 }
 
+/* Two convolutions of the same weights. */
+static rf_graph *build_shared(rf_context *ctx)
+{
+    small_net net;
+    const rf_shape shape = { 4, { -1, 3, NET_SIZE, NET_SIZE } };
+    rf_value *x = NULL;
+    net_start(&net, ctx, 13, &shape, &x);
+    rf_value *w = net_constant(&net, "w", 4, (int64_t[]){ 3, 3, 1, 1 }, 0.3);
+    rf_node *n = net_node(&net, "Conv", "first", x, w, NULL);
+    n = net_node(&net, "Conv", "second", n->outputs[0], w, NULL);
+    CHECK_OK(ctx, rf_graph_mark_output(net.g, n->outputs[0]));
+    return net.g;
+}
+
+/* Where they share them, ONNX Runtime cannot load the file on processors on which it makes int8 weights uint8. */
+static void layers_of_the_same_weights_have_codes_of_their_own(void **state)
+{
+    fixture f;
+    (void)state;
+    start_with(&f, build_shared, 8, 8, NULL);
+    make_qdq(&f);
+    const rf_node *conv[2] = { rf_graph_find_node(f.qdq, "first_node"),
+                               rf_graph_find_node(f.qdq, "second_node") };
+    const rf_value *codes[2];
+    for (int i = 0; i < 2; i++) {
+        const rf_node *dequantize = conv[i]->inputs[1]->producer;
+        assert_string_equal(dequantize->op_type, "DequantizeLinear");
+        codes[i] = dequantize->inputs[0];
+        assert_int_equal(rf_value_use_count(codes[i]), 1);
+    }
+    assert_ptr_not_equal(codes[0], codes[1]);
+    assert_memory_equal(codes[0]->constant->data, codes[1]->constant->data, 9);
+    stop(&f);
+}
+
 static void activations_of_few_bits_are_cut_at_their_range(void **state)
 {
     (void)state;
@@ -433,6 +468,7 @@ int main(void)
         cmocka_unit_test(with_int32_biases_qdq_is_within_a_few_codes),
         cmocka_unit_test(a_grid_is_carried_over_operators_that_move_data),
         cmocka_unit_test(transposed_weights_are_stored_as_the_layer_reads_them),
+        cmocka_unit_test(layers_of_the_same_weights_have_codes_of_their_own),
         cmocka_unit_test(activations_of_few_bits_are_cut_at_their_range),
         cmocka_unit_test(a_clip_at_the_ends_of_the_grid_is_left_out),
         cmocka_unit_test(a_clip_inside_the_grid_stays),

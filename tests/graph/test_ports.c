@@ -35,7 +35,13 @@ static void a_sample_is_the_input_without_its_batch(void **state)
     CHECK_OK(ctx, rf_graph_sample_shape(g, 0, &shape));
     assert_int_equal(shape.rank, 3);
     assert_int_equal(shape.dims[0], 3);
-    CHECK_FAILS(ctx, RF_EARG, "dim 1 is open", rf_graph_sample_shape(g, 1, &shape));
+    CHECK_OK(ctx, rf_graph_sample_shape(g, 1, &shape));
+    assert_int_equal(shape.dims[0], -1);
+    make_input(g, "unknown", -1, NULL);
+    CHECK_OK(ctx, rf_graph_sample_shape(g, 2, &shape));
+    assert_int_equal(shape.rank, -1);
+    make_input(g, "scalar", 0, NULL);
+    CHECK_FAILS(ctx, RF_EARG, "'scalar' is a scalar", rf_graph_sample_shape(g, 3, &shape));
     assert_int_equal(rf_graph_fixed_batch(g), 0);
     rf_graph_free(g);
     rf_context_free(ctx);
