@@ -21,6 +21,9 @@ static void print_json(cli_session *s, const cli_model *model, const rf_training
     cli_json_real(&j, "seconds", t->seconds);
     cli_json_real(&j, "img_per_s", t->img_per_s);
     cli_json_bool(&j, "interrupted", t->interrupted);
+    cli_json_int(&j, "processes", t->processes);
+    cli_json_real(&j, "bytes_per_step", t->bytes_per_step);
+    cli_json_real(&j, "seconds_waited", t->seconds_waited);
     cli_json_end(&j);
     cli_json_write(&j, stdout);
     cli_json_release(&j);

@@ -518,6 +518,9 @@ typedef struct rf_training {
     rf_accuracy validation;       /* after the last epoch; samples 0 without */
     double seconds, img_per_s;
     bool interrupted; /* stopped by rf_context_interrupt; what was learned until then is kept */
+    int processes;         /* that trained together */
+    double bytes_per_step; /* that this process gave to the others: gradients, statistics, counts */
+    double seconds_waited; /* for the others, and for sums that were still under way */
 } rf_training;
 
 /**

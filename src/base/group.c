@@ -18,6 +18,12 @@ int rf_distributed_size(const rf_context *ctx)
     return group ? group->size : 1;
 }
 
+rf_group_traffic rf_group_traffic_so_far(const rf_context *ctx)
+{
+    const rf_group *group = rf_context_group(ctx);
+    return group ? group->traffic : (rf_group_traffic){ 0 };
+}
+
 rf_status rf_group_gather(rf_context *ctx, const void *mine, size_t bytes, void *all)
 {
     rf_group *group = rf_context_group(ctx);

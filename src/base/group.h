@@ -10,6 +10,12 @@
 
 typedef struct rf_group rf_group;
 
+/* What has been exchanged so far. */
+typedef struct rf_group_traffic {
+    int64_t bytes;  /* handed by this rank to sums and gathers */
+    double seconds; /* waited in them */
+} rf_group_traffic;
+
 typedef struct rf_group_ops {
     rf_status (*gather)(rf_group *group, const void *mine, size_t bytes, void *all);
     rf_status (*share)(rf_group *group, void *data, size_t bytes);
@@ -23,14 +29,14 @@ struct rf_group {
     const rf_group_ops *ops;
     rf_context *ctx;
     int rank, size;
-    /* How much was exchanged, for those who measure. */
-    int64_t bytes;          /* handed to sums and gathers by this rank */
-    double seconds_blocked; /* waited in them */
+    rf_group_traffic traffic;
 };
 
 /* base/context.c. NULL: this process works alone. The group is not owned by the context. */
 rf_group *rf_context_group(const rf_context *ctx);
 void rf_context_set_group(rf_context *ctx, rf_group *group);
+
+rf_group_traffic rf_group_traffic_so_far(const rf_context *ctx);
 
 /* The `bytes` of every rank, in rank order: all [size * bytes]. */
 rf_status rf_group_gather(rf_context *ctx, const void *mine, size_t bytes, void *all);

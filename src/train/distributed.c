@@ -101,7 +101,7 @@ static rf_status await(mpi_group *m, MPI_Request *request)
         if (rf_clock_seconds() - start > m->timeout)
             st = fail_late(m);
     }
-    m->group.seconds_blocked += rf_clock_seconds() - start;
+    m->group.traffic.seconds += rf_clock_seconds() - start;
     return st;
 }
 
@@ -116,7 +116,7 @@ static rf_status gather(rf_group *g, const void *mine, size_t bytes, void *all)
     RF_TRY(check(
         g, MPI_Iallgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, m->comm, &request),
         "gathering"));
-    g->bytes += (int64_t)bytes;
+    g->traffic.bytes += (int64_t)bytes;
     return await(m, &request);
 }
 
@@ -142,7 +142,7 @@ static rf_status sum(rf_group *g, double *values, int64_t count)
     RF_TRY(check(
         g, MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, m->comm, &request),
         "summing"));
-    g->bytes += count * (int64_t)sizeof(double);
+    g->traffic.bytes += count * (int64_t)sizeof(double);
     return await(m, &request);
 }
 
@@ -157,7 +157,7 @@ static rf_status begin_sum(rf_group *g, float *values, int64_t count)
             MPI_Iallreduce(MPI_IN_PLACE, values, (int)part, MPI_FLOAT, MPI_SUM, m->comm, &request),
             "summing"));
         RF_TRY(RF_VEC_PUSH(g->ctx, &m->sums, request));
-        g->bytes += part * (int64_t)sizeof(float);
+        g->traffic.bytes += part * (int64_t)sizeof(float);
         values += part;
         count -= part;
     }

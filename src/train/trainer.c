@@ -346,6 +346,8 @@ static rf_status run_epochs(rf_trainer *t)
     const int64_t steps = t->total - t->optimizer.step;
     const int64_t images = steps > 0 ? steps * rf_feed_samples(t->feed) / t->per_epoch : 0;
 
+    t->steps_before = t->optimizer.step;
+    t->traffic_before = rf_group_traffic_so_far(t->ctx);
     rf_meter_start(&t->meter, t->ctx, "train", "img", images);
     while (t->optimizer.step < t->total) {
         RF_TRY(open_feed(t));
@@ -380,6 +382,9 @@ static rf_status stop_interrupted(rf_trainer *t)
 
 static void report(const rf_trainer *t, bool interrupted, rf_training *out)
 {
+    const rf_group_traffic now = rf_group_traffic_so_far(t->ctx);
+    const int64_t steps = t->optimizer.step - t->steps_before;
+
     *out = (rf_training){
         .epochs = t->at.epoch,
         .steps = t->optimizer.step,
@@ -390,6 +395,10 @@ static void report(const rf_trainer *t, bool interrupted, rf_training *out)
         .seconds = rf_meter_seconds(&t->meter),
         .img_per_s = t->train_seconds > 0.0 ? (double)t->images / t->train_seconds : 0.0,
         .interrupted = interrupted,
+        .processes = rf_distributed_size(t->ctx),
+        .bytes_per_step =
+            steps > 0 ? (double)(now.bytes - t->traffic_before.bytes) / (double)steps : 0.0,
+        .seconds_waited = now.seconds - t->traffic_before.seconds,
     };
 }
 

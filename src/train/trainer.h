@@ -38,6 +38,8 @@ typedef struct rf_trainer {
     rf_meter meter;
     int64_t images; /* trained on in this call */
     double train_seconds;
+    int64_t steps_before; /* taken before this call */
+    rf_group_traffic traffic_before;
 } rf_trainer;
 
 /* train_options.c: fill in defaults; RF_EARG names the option. */
