@@ -6,10 +6,10 @@
  *     0  status and context      errors, memory, threads, messages, interruption
  *     1  tensors                 dense arrays, .npy files
  *     2  graphs                  float networks: load, look at, save
- *     3  data sets               images, arrays; preprocessing
+ *     3  data sets               images, arrays, your own samples; preprocessing
  *     4  running and evaluating  outputs, accuracy
  *     5  the simulation          quantizers; built -> calibrated -> trained -> bn_reestimated -> folded
- *     6  training                FP32 or through the simulation
+ *     6  training                FP32 or through the simulation; step by step
  *     7  BN re-estimation        and its undo
  *     8  folding                 BN into the quantization scale, or into the weights
  *     9  export                  ONNX, encodings, QDQ ONNX
@@ -253,6 +253,29 @@ RF_API RF_MUST_USE rf_status rf_graph_output(const rf_graph *graph, int index, r
 
 /* -------------------------------------------------------------------------- 3  data sets --- */
 
+/** What a network learns, and the statistics that it keeps; names are those of the ONNX tensors. */
+typedef struct rf_parameter {
+    const char *name;
+    const char *node; /* the operator that uses it */
+    const char *
+        role; /* "weight", "bias"; "bn_scale", "bn_bias", "bn_mean", "bn_var"; "range_min", "range_max" of a quantizer */
+    bool trainable; /* statistics are not, nor ranges of a static scheme */
+    int rank;
+    const int64_t *dims; /* [rank] */
+    int64_t count;       /* product of dims */
+    float *values;       /* [count] as they are now; to be written through a session only */
+} rf_parameter;
+
+typedef struct rf_parameters {
+    int count;
+    const rf_parameter *items; /* in graph order */
+} rf_parameters;
+
+/** List the parameters of a graph, or of rf_sim_graph. Names and values live with the graph, until a fold; the list is
+ *  freed with rf_parameters_free. @return RF_OK, RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_graph_parameters(const rf_graph *graph, rf_parameters **out);
+RF_API void rf_parameters_free(rf_parameters *parameters);
+
 typedef struct rf_dataset rf_dataset;
 
 /**
@@ -300,6 +323,32 @@ RF_API RF_MUST_USE rf_status rf_dataset_open(rf_context *ctx, const char *spec,
                                              const rf_dataset_options *options, rf_dataset **out);
 RF_API void rf_dataset_free(rf_dataset *dataset);
 /** Number of samples. */
+
+/** Samples of your own: memory, another loader, a camera. */
+typedef struct rf_data_source {
+    int64_t samples; /* of an epoch, >= 1 */
+    int input_count; /* >= 1 */
+    const rf_port *
+        inputs; /* [input_count] float32; dims[0] is the batch, and not looked at; the others are known. name NULL: by
+                   position. channels_last: the samples lie so, in all inputs or in none, while dims are as always */
+    bool has_labels;
+    int64_t classes; /* 0: not known */
+    /**
+     * Write samples first to first + count - 1 of epoch `epoch`. Called on the thread that called the library, a batch at
+     * a time, in order from 0 on, as far as the step needs them; order and augmentation are the source's own. A training
+     * that resumes begins where it was; of several processes each asks for its own samples.
+     * @param inputs  [input_count] of [count, ...] each
+     * @param labels  [count]; NULL without
+     * @return RF_OK, or what the step shall fail with
+     */
+    rf_status (*read)(void *user, int64_t epoch, int64_t first, int64_t count, float *const *inputs,
+                      int64_t *labels);
+    void *user;
+} rf_data_source;
+
+/** A data set of samples that a function of yours hands out; names and ports are copied. @return RF_OK, RF_EARG, RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_dataset_from_source(rf_context *ctx, const rf_data_source *source,
+                                                    rf_dataset **out);
 RF_API int64_t rf_dataset_count(const rf_dataset *dataset);
 RF_API bool rf_dataset_has_labels(const rf_dataset *dataset);
 /** Number of classes: class folders, or the largest label and 1; 0 without labels. */
@@ -557,6 +606,49 @@ typedef struct rf_reestimate_options {
     {                                                                                              \
         0                                                                                          \
     }
+/** Training step by step: a loop, a loss and gradients of your own. */
+typedef struct rf_session rf_session;
+
+/**
+ * Get ready to take steps. Of the options count optimizer, learning_rate, momentum, weight_decay and
+ * encoding_learning_rate; freeze_bn_after 0 keeps the BN statistics. While the session lives, the graph or sim is
+ * changed through it alone, and through the values of its parameters.
+ * @param options  may be NULL
+ * @return RF_OK, RF_EARG, RF_ESTATE (not calibrated, folded, or quantized by QDQ), RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_session_new_graph(rf_graph *graph, const rf_train_options *options,
+                                                  rf_session **out);
+RF_API RF_MUST_USE rf_status rf_session_new_sim(rf_sim *sim, const rf_train_options *options,
+                                                rf_session **out);
+/** Accepts NULL. Before the graph or sim. */
+RF_API void rf_session_free(rf_session *session);
+/** All parameters; values may be written between a step and the next forward. */
+RF_API const rf_parameters *rf_session_parameters(const rf_session *session);
+/**
+ * Run a batch in training form: BN on the statistics of the batch, running ones updated. The first batch decides the
+ * memory that is kept ready, and so does the last one of another size.
+ * @param inputs  [rf_graph_input_count] float32 [n, ...] each, the same n; a graph with a fixed batch takes only that
+ * @return RF_OK, RF_EDATA (an input does not fit), RF_EUNSUPPORTED (names the operator), RF_ENOMEM
+ */
+RF_API RF_MUST_USE rf_status rf_session_forward(rf_session *session,
+                                                const rf_tensor *const *inputs);
+/** Output `index` of the last forward, until the next one; NULL: no such output, or no forward since the last step. */
+RF_API const rf_tensor *rf_session_output(const rf_session *session, int index);
+/**
+ * From the gradient of a loss with respect to the outputs to that of every parameter. Quantizers pass gradients straight
+ * through inside their range.
+ * @param diff_outputs  [rf_graph_output_count] float32, shaped as the outputs; NULL: zeros
+ * @return RF_OK, RF_ESTATE (no forward before), RF_ESHAPE, RF_EUNSUPPORTED (that output reaches no parameter), RF_ENUMERIC
+ */
+RF_API RF_MUST_USE rf_status rf_session_backward(rf_session *session,
+                                                 const rf_tensor *const *diff_outputs);
+/** Gradient of parameter `index`, [count]; it may be changed (clipped, averaged) before the step. NULL: it has none. */
+RF_API float *rf_session_gradient(rf_session *session, int index);
+/** Let the optimizer take a step with the learning rates times `factor` (a schedule's; 1). @return RF_OK, RF_ESTATE */
+RF_API RF_MUST_USE rf_status rf_session_step(rf_session *session, double factor);
+/** After the last step: what was learned reaches files, and a sim's state is trained. @return RF_OK, RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_session_finish(rf_session *session);
+
 
 typedef struct rf_bn_layer {
     const char *bn, *mean, *var; /* node and tensor names */

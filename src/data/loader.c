@@ -255,6 +255,27 @@ static bool head_is_whole(const rf_loader *l)
     return l->current > l->head && s->filled == s->count;
 }
 
+/* A source that is read in its own order: no threads, and batch `head` only when it is asked for. */
+static bool reads_parts(const rf_loader *l)
+{
+    return l->dataset->source->kind->read_part != NULL;
+}
+
+static rf_status read_head(rf_loader *l)
+{
+    rf_source *source = l->dataset->source;
+    const part p = part_of(l, l->head);
+    slot *s = &l->slots[l->head % RING];
+    const chunk c = { p.batch * l->batch + p.begin, 0, p.end - p.begin, s };
+    rf_status st = RF_OK;
+    clear_slot(s, c.end);
+    if (c.end > 0)
+        st = source->kind->read_part(source, l->epoch, c.position, c.end);
+    for (int64_t at = 0; st == RF_OK && at < c.end; at++)
+        st = fill_sample(l, l->ctx, &c, at);
+    return st;
+}
+
 static rf_status hand_out(rf_loader *l, double waited, rf_batch *out)
 {
     const slot *s = &l->slots[l->head % RING];
@@ -279,6 +300,10 @@ rf_status rf_loader_next(rf_loader *l, rf_batch *out)
     release_held(l);
     if (!l->running || l->head >= l->turns) {
         *out = (rf_batch){ 0 };
+    } else if (reads_parts(l)) {
+        st = read_head(l);
+        if (st == RF_OK)
+            st = hand_out(l, rf_clock_seconds() - start, out);
     } else {
         while (!head_is_whole(l))
             pthread_cond_wait(&l->done, &l->lock);
@@ -323,6 +348,8 @@ static void start_lock(rf_loader *l)
 static rf_status start_workers(rf_loader *l, int threads)
 {
     const rf_context_options options = { .threads = 1, .seed = rf_context_seed(l->ctx) };
+    if (reads_parts(l))
+        return RF_OK;
     l->worker_count = threads > 0 ? threads : rf_context_threads(l->ctx);
     RF_NEW_ARRAY(l->ctx, l->workers, l->worker_count);
     for (int i = 0; i < l->worker_count; i++) {
@@ -350,7 +377,7 @@ static rf_status set_epoch(rf_loader *l, const rf_loader_options *o)
     l->samples = o->limit > 0 && o->limit < count ? o->limit : count;
     l->batches = l->samples / l->batch + (!o->drop_last && l->samples % l->batch != 0);
     l->share = o->share.size > 1 ? o->share : (rf_share){ .rank = 0, .size = 1 };
-    l->shuffle = o->shuffle;
+    l->shuffle = o->shuffle && !reads_parts(l);
     l->augment = o->augment && rf_transform_augments(&l->dataset->transform);
     RF_NEW_ARRAY(l->ctx, l->order, count);
     return RF_OK;

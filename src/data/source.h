@@ -7,12 +7,15 @@
 
 typedef struct rf_source rf_source;
 
-/* What a source can do. All but free are called from several threads at once, each with a context of its own. */
+/* What a source can do. All but read_part and free are called from several threads at once, each with a context of its own. */
 typedef struct rf_source_kind {
     /* Images: decode sample `index`. NULL for arrays. RF_EDATA names the file. */
     rf_status (*image)(const rf_source *source, rf_context *ctx, int64_t index, rf_image *out);
     /* Arrays: borrowed float32 sample of input `input`, as it lies in the file. NULL for images. */
     const float *(*array)(const rf_source *source, int input, int64_t index);
+    /* Sources that are read in their own order only: make samples [first, first + count) of an epoch those that `array`
+       and the labels know. On the thread that called the library. NULL: any sample, any time. */
+    rf_status (*read_part)(rf_source *source, int64_t epoch, int64_t first, int64_t count);
     /* What a message calls sample `index`: its file, or "X.npy, sample 7". */
     void (*describe)(const rf_source *source, int64_t index, char *text, size_t size);
     void (*free)(rf_source *source);

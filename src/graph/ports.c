@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 #include "graph/copy.h"
+#include "tensor/tensor.h"
 
 int rf_graph_input_count(const rf_graph *g)
 {
@@ -129,4 +130,38 @@ int64_t rf_graph_fixed_batch(const rf_graph *g)
         batch = shape->dims[0];
     }
     return batch;
+}
+
+/* Found and declared dims agree but for the batch, which is in front, and dims that the graph leaves open. */
+static bool fits(const rf_shape *found, const rf_shape *declared)
+{
+    if (declared->rank < 1)
+        return true;
+    bool same = found->rank == declared->rank;
+    for (int d = 1; same && d < found->rank; d++)
+        same = declared->dims[d] < 0 || found->dims[d] == declared->dims[d];
+    return same;
+}
+
+rf_status rf_graph_check_inputs(const rf_graph *g, const rf_tensor *const *inputs)
+{
+    char text[RF_SHAPE_TEXT], expected[RF_SHAPE_TEXT];
+
+    for (size_t i = 0; i < g->inputs.count; i++) {
+        const rf_tensor *t = inputs[i];
+        const rf_shape *declared = &g->inputs.items[i]->shape;
+        const char *name = g->inputs.items[i]->name;
+        if (t->dtype != RF_DTYPE_F32 || t->shape.rank < 1)
+            return rf_fail(g->ctx, RF_EDATA, "input '%s': found %s %s, expected float32 [n, ...]",
+                           name, rf_dtype_name(t->dtype), rf_shape_text(&t->shape, text));
+        if (t->shape.dims[0] != inputs[0]->shape.dims[0])
+            return rf_fail(g->ctx, RF_EDATA,
+                           "input '%s' has %lld samples, the first input has %lld", name,
+                           (long long)t->shape.dims[0], (long long)inputs[0]->shape.dims[0]);
+        if (!fits(&t->shape, declared))
+            return rf_fail(g->ctx, RF_EDATA, "input '%s': found %s, the model takes %s", name,
+                           rf_shape_text(&t->shape, text), rf_shape_text(declared, expected));
+    }
+    return inputs[0]->shape.dims[0] > 0 ? RF_OK
+                                        : rf_fail(g->ctx, RF_EDATA, "the inputs hold no samples");
 }

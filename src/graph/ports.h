@@ -13,6 +13,8 @@ rf_status rf_graph_need_float_inputs(const rf_graph *g);
 /* The framework that the model came from has the channels of this input or output last; stands in the metadata, so that
  * every later step knows. rf_port.channels_last tells it. */
 rf_status rf_graph_set_channels_last(rf_graph *g, const char *port);
+/* inputs [inputs of g]: float32 [n, ...] of one n >= 1, as the graph declares them. RF_EDATA names the input. */
+rf_status rf_graph_check_inputs(const rf_graph *g, const rf_tensor *const *inputs);
 int64_t rf_graph_fixed_batch(const rf_graph *g); /* dim 0 where every input declares it; 0: free */
 
 #endif

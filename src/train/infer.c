@@ -16,40 +16,6 @@ typedef struct run {
     rf_tensor **outputs; /* [output_count], made with the first batch */
 } run;
 
-/* Found and declared dims agree but for the batch, which is in front, and dims that the graph leaves open. */
-static bool fits(const rf_shape *found, const rf_shape *declared)
-{
-    if (declared->rank < 1)
-        return true;
-    bool same = found->rank == declared->rank;
-    for (int d = 1; same && d < found->rank; d++)
-        same = declared->dims[d] < 0 || found->dims[d] == declared->dims[d];
-    return same;
-}
-
-static rf_status check_inputs(run *r)
-{
-    char text[RF_SHAPE_TEXT], expected[RF_SHAPE_TEXT];
-
-    for (int i = 0; i < r->input_count; i++) {
-        const rf_tensor *t = r->inputs[i];
-        const rf_shape *declared = &r->g->inputs.items[i]->shape;
-        const char *name = r->g->inputs.items[i]->name;
-        if (t->dtype != RF_DTYPE_F32 || t->shape.rank < 1)
-            return rf_fail(r->ctx, RF_EDATA, "input '%s': found %s %s, expected float32 [n, ...]",
-                           name, rf_dtype_name(t->dtype), rf_shape_text(&t->shape, text));
-        if (t->shape.dims[0] != r->inputs[0]->shape.dims[0])
-            return rf_fail(r->ctx, RF_EDATA,
-                           "input '%s' has %lld samples, the first input has %lld", name,
-                           (long long)t->shape.dims[0], (long long)r->inputs[0]->shape.dims[0]);
-        if (!fits(&t->shape, declared))
-            return rf_fail(r->ctx, RF_EDATA, "input '%s': found %s, the model takes %s", name,
-                           rf_shape_text(&t->shape, text), rf_shape_text(declared, expected));
-    }
-    r->samples = r->inputs[0]->shape.dims[0];
-    return r->samples > 0 ? RF_OK : rf_fail(r->ctx, RF_EDATA, "the inputs hold no samples");
-}
-
 static rf_status new_plan(const run *r, int64_t batch, rf_plan **out)
 {
     rf_plan_options options = { .batch = batch, .mode = RF_MODE_INFER };
@@ -195,7 +161,8 @@ rf_status rf_infer(const rf_graph *graph, const rf_tensor *const *inputs, int64_
         return rf_fail(r.ctx, RF_EARG, "the graph takes batches of %lld samples only, not %lld",
                        (long long)fixed, (long long)batch);
     RF_TRY(rf_graph_need_float_inputs(graph));
-    RF_TRY(check_inputs(&r));
+    RF_TRY(rf_graph_check_inputs(graph, inputs));
+    r.samples = inputs[0]->shape.dims[0];
     rf_use_threads(r.ctx);
     RF_NEW_ARRAY(r.ctx, r.outputs, r.output_count ? r.output_count : 1);
     st = run_batches(&r, batch, fixed > 0);

@@ -433,7 +433,7 @@ rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
 }
 
 /* What the last update left behind: gammas below 0, which AIMET keeps, and weights that outgrew a static range. */
-static rf_status settle(rf_sim *sim)
+rf_status rf_sim_finish_training(rf_sim *sim)
 {
     if (!sim->compat_aimet)
         RF_TRY(rf_sim_flip_negative_gamma(sim));
@@ -443,15 +443,22 @@ static rf_status settle(rf_sim *sim)
 rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_options *options,
                        rf_training *out)
 {
+    rf_training result;
+    RF_TRY(train(sim->graph, sim, dataset, options, &result));
+    RF_TRY(rf_sim_finish_training(sim));
+    if (out)
+        *out = result;
+    return RF_OK;
+rf_status rf_sim_need_trainable(const rf_sim *sim)
+{
     RF_TRY(rf_sim_need_state(sim, RF_STATE_CALIBRATED, "training"));
     if (sim->state == RF_STATE_FOLDED)
         return rf_fail(sim->ctx, RF_ESTATE,
                        "the simulation is folded: its BN layers are gone; train before folding");
-    rf_training result;
-    RF_TRY(train(sim->graph, sim, dataset, options, &result));
-    sim->state = RF_STATE_TRAINED;
-    RF_TRY(settle(sim));
-    if (out)
-        *out = result;
     return RF_OK;
 }
+
+}
+    sim->state = RF_STATE_TRAINED;
+
+    RF_TRY(rf_sim_need_trainable(sim));
