@@ -251,8 +251,6 @@ RF_API int rf_graph_output_count(const rf_graph *graph);
 RF_API RF_MUST_USE rf_status rf_graph_input(const rf_graph *graph, int index, rf_port *out);
 RF_API RF_MUST_USE rf_status rf_graph_output(const rf_graph *graph, int index, rf_port *out);
 
-/* -------------------------------------------------------------------------- 3  data sets --- */
-
 /** What a network learns, and the statistics that it keeps; names are those of the ONNX tensors. */
 typedef struct rf_parameter {
     const char *name;
@@ -275,6 +273,8 @@ typedef struct rf_parameters {
  *  freed with rf_parameters_free. @return RF_OK, RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_graph_parameters(const rf_graph *graph, rf_parameters **out);
 RF_API void rf_parameters_free(rf_parameters *parameters);
+
+/* -------------------------------------------------------------------------- 3  data sets --- */
 
 typedef struct rf_dataset rf_dataset;
 
@@ -321,8 +321,6 @@ typedef struct rf_dataset_options {
  */
 RF_API RF_MUST_USE rf_status rf_dataset_open(rf_context *ctx, const char *spec,
                                              const rf_dataset_options *options, rf_dataset **out);
-RF_API void rf_dataset_free(rf_dataset *dataset);
-/** Number of samples. */
 
 /** Samples of your own: memory, another loader, a camera. */
 typedef struct rf_data_source {
@@ -349,6 +347,8 @@ typedef struct rf_data_source {
 /** A data set of samples that a function of yours hands out; names and ports are copied. @return RF_OK, RF_EARG, RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_dataset_from_source(rf_context *ctx, const rf_data_source *source,
                                                     rf_dataset **out);
+RF_API void rf_dataset_free(rf_dataset *dataset);
+/** Number of samples. */
 RF_API int64_t rf_dataset_count(const rf_dataset *dataset);
 RF_API bool rf_dataset_has_labels(const rf_dataset *dataset);
 /** Number of classes: class folders, or the largest label and 1; 0 without labels. */
@@ -588,24 +588,6 @@ RF_API RF_MUST_USE rf_status rf_train_graph(rf_graph *graph, const rf_dataset *d
 RF_API RF_MUST_USE rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset,
                                           const rf_train_options *options, rf_training *out);
 
-/* ------------------------------------------------------------------- 7  BN re-estimation --- */
-
-typedef enum rf_estimator {
-    RF_ESTIMATOR_MEAN_OF_BATCHES, /* mean over batches of the batch mean and of the unbiased batch variance (AIMET) */
-    RF_ESTIMATOR_POOLED /* mean and unbiased variance of all values together */
-} rf_estimator;
-
-typedef struct rf_reestimate_options {
-    int64_t batches; /* at most; 0: 100. A short last batch is left out */
-    int64_t batch;   /* samples; 0: 128. A graph with a fixed batch uses that */
-    rf_estimator estimator;
-    bool no_augment; /* default: the data set's augmentation is on, as training saw it */
-    bool no_shuffle;
-} rf_reestimate_options;
-#define RF_REESTIMATE_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        0                                                                                          \
-    }
 /** Training step by step: a loop, a loss and gradients of your own. */
 typedef struct rf_session rf_session;
 
@@ -649,6 +631,24 @@ RF_API RF_MUST_USE rf_status rf_session_step(rf_session *session, double factor)
 /** After the last step: what was learned reaches files, and a sim's state is trained. @return RF_OK, RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_session_finish(rf_session *session);
 
+/* ------------------------------------------------------------------- 7  BN re-estimation --- */
+
+typedef enum rf_estimator {
+    RF_ESTIMATOR_MEAN_OF_BATCHES, /* mean over batches of the batch mean and of the unbiased batch variance (AIMET) */
+    RF_ESTIMATOR_POOLED /* mean and unbiased variance of all values together */
+} rf_estimator;
+
+typedef struct rf_reestimate_options {
+    int64_t batches; /* at most; 0: 100. A short last batch is left out */
+    int64_t batch;   /* samples; 0: 128. A graph with a fixed batch uses that */
+    rf_estimator estimator;
+    bool no_augment; /* default: the data set's augmentation is on, as training saw it */
+    bool no_shuffle;
+} rf_reestimate_options;
+#define RF_REESTIMATE_OPTIONS_INIT                                                                 \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 typedef struct rf_bn_layer {
     const char *bn, *mean, *var; /* node and tensor names */

@@ -432,23 +432,6 @@ rf_status rf_train_graph(rf_graph *graph, const rf_dataset *dataset,
     return train(graph, NULL, dataset, options, out);
 }
 
-/* What the last update left behind: gammas below 0, which AIMET keeps, and weights that outgrew a static range. */
-rf_status rf_sim_finish_training(rf_sim *sim)
-{
-    if (!sim->compat_aimet)
-        RF_TRY(rf_sim_flip_negative_gamma(sim));
-    return sim->learned || sim->compat_v2 ? RF_OK : rf_sim_calibrate_params(sim);
-}
-
-rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_options *options,
-                       rf_training *out)
-{
-    rf_training result;
-    RF_TRY(train(sim->graph, sim, dataset, options, &result));
-    RF_TRY(rf_sim_finish_training(sim));
-    if (out)
-        *out = result;
-    return RF_OK;
 rf_status rf_sim_need_trainable(const rf_sim *sim)
 {
     RF_TRY(rf_sim_need_state(sim, RF_STATE_CALIBRATED, "training"));
@@ -458,7 +441,24 @@ rf_status rf_sim_need_trainable(const rf_sim *sim)
     return RF_OK;
 }
 
-}
+/* What the last update left behind: gammas below 0, which AIMET keeps, and weights that outgrew a static range. */
+rf_status rf_sim_finish_training(rf_sim *sim)
+{
     sim->state = RF_STATE_TRAINED;
+    if (!sim->compat_aimet)
+        RF_TRY(rf_sim_flip_negative_gamma(sim));
+    return sim->learned || sim->compat_v2 ? RF_OK : rf_sim_calibrate_params(sim);
+}
+
+rf_status rf_train_sim(rf_sim *sim, const rf_dataset *dataset, const rf_train_options *options,
+                       rf_training *out)
+{
+    rf_training result;
 
     RF_TRY(rf_sim_need_trainable(sim));
+    RF_TRY(train(sim->graph, sim, dataset, options, &result));
+    RF_TRY(rf_sim_finish_training(sim));
+    if (out)
+        *out = result;
+    return RF_OK;
+}

@@ -46,14 +46,14 @@ typedef struct rf_trainer {
 rf_status rf_train_options_resolve(rf_context *ctx, const rf_train_options *in,
                                    rf_train_options *out);
 
-/*
- * checkpoint.c. The newest checkpoint is o.checkpoint, the one before it o.checkpoint with ".1" behind. Both are safetensors files:
- * "value/NAME" for each parameter, statistic and range, "moment0/NAME" ... for the optimizer, metadata for the rest.
 /* RF_ESTATE before calibration and after the fold. */
 rf_status rf_sim_need_trainable(const rf_sim *sim);
 /* After the last update: the state is trained. */
 rf_status rf_sim_finish_training(rf_sim *sim);
 
+/*
+ * checkpoint.c. The newest checkpoint is o.checkpoint, the one before it o.checkpoint with ".1" behind. Both are safetensors files:
+ * "value/NAME" for each parameter, statistic and range, "moment0/NAME" ... for the optimizer, metadata for the rest.
  */
 rf_status rf_checkpoint_write(const rf_trainer *t); /* by rank 0 */
 /*
