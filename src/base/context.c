@@ -64,6 +64,13 @@ int rf_status_exit_code(rf_status status)
     return 1;
 }
 
+/* More would be asked for than come: oneDNN's barriers then wait for the missing ones for ever. */
+static int threads_within_limit(int threads)
+{
+    const int limit = omp_get_thread_limit();
+    return threads < limit ? threads : limit;
+}
+
 rf_status rf_context_new(const rf_context_options *options, rf_context **out)
 {
     const rf_context_options none = RF_CONTEXT_OPTIONS_INIT;
@@ -79,7 +86,7 @@ rf_status rf_context_new(const rf_context_options *options, rf_context **out)
         return RF_ENOMEM;
     memset(ctx, 0, sizeof *ctx);
     ctx->options = o;
-    ctx->threads = o.threads > 0 ? o.threads : omp_get_num_procs();
+    ctx->threads = threads_within_limit(o.threads > 0 ? o.threads : omp_get_num_procs());
     *out = ctx;
     return RF_OK;
 }
@@ -221,5 +228,6 @@ void rf_report_progress(rf_context *ctx, const rf_progress *progress)
 
 void rf_use_threads(const rf_context *ctx)
 {
+    omp_set_dynamic(0); /* as many as asked for, or a barrier waits for those that do not come */
     omp_set_num_threads(ctx->threads);
 }

@@ -1,6 +1,8 @@
 /* Context: options, messages, interruption, the user's allocator. */
 #include "testing.h"
 
+#include <omp.h>
+
 #include "base/context.h"
 #include "base/status.h"
 
@@ -23,6 +25,24 @@ static void negative_threads_and_half_an_allocator_are_refused(void **state)
     o = (rf_context_options){ .free = (void (*)(void *, void *))1 };
     assert_int_equal(rf_context_new(&o, &ctx), RF_EARG);
     assert_null(ctx);
+}
+
+/* Also run with OMP_THREAD_LIMIT=1: oneDNN waits for as many threads as were asked for. */
+static void every_thread_that_is_asked_for_comes(void **state)
+{
+    (void)state;
+    const rf_context_options o = { .threads = 2 };
+    rf_context *ctx = NULL;
+    int came = 0;
+    assert_int_equal(rf_context_new(&o, &ctx), RF_OK);
+    assert_int_equal(rf_context_threads(ctx), omp_get_thread_limit() == 1 ? 1 : 2);
+    omp_set_dynamic(1);
+    rf_use_threads(ctx);
+    assert_int_equal(omp_get_dynamic(), 0);
+#pragma omp parallel reduction(+ : came)
+    came++;
+    assert_int_equal(came, omp_get_max_threads());
+    rf_context_free(ctx);
 }
 
 static void an_interrupt_is_reported_until_it_is_cleared(void **state)
@@ -79,6 +99,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_is_one_line_whatever_it_quotes),
         cmocka_unit_test(negative_threads_and_half_an_allocator_are_refused),
+        cmocka_unit_test(every_thread_that_is_asked_for_comes),
         cmocka_unit_test(an_interrupt_is_reported_until_it_is_cleared),
         cmocka_unit_test(all_memory_comes_from_the_users_allocator),
         cmocka_unit_test(every_status_has_a_text_and_an_exit_code),
