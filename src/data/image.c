@@ -16,6 +16,15 @@ rf_status rf_image_init(rf_context *ctx, const char *name, int64_t height, int64
     return RF_OK;
 }
 
+rf_status rf_image_check_bytes(rf_context *ctx, const char *name, int64_t height, int64_t width,
+                               size_t size, int64_t pixels_per_byte)
+{
+    if (height * width / pixels_per_byte <= (int64_t)size)
+        return RF_OK;
+    return rf_fail(ctx, RF_EDATA, "'%s' is damaged: %zu bytes are too few for %lld x %lld pixels",
+                   name, size, (long long)width, (long long)height);
+}
+
 void rf_image_release(rf_context *ctx, rf_image *image)
 {
     rf_free(ctx, image->pixels);

@@ -17,6 +17,9 @@ typedef struct rf_image {
 /* Uninitialised pixels. RF_EDATA, naming `name`, when a side is 0 or the image is above the limit. */
 rf_status rf_image_init(rf_context *ctx, const char *name, int64_t height, int64_t width,
                         int64_t channels, rf_image *out);
+/* Memory is only asked for when a file of `size` bytes can hold so many pixels. RF_EDATA. */
+rf_status rf_image_check_bytes(rf_context *ctx, const char *name, int64_t height, int64_t width,
+                               size_t size, int64_t pixels_per_byte);
 void rf_image_release(rf_context *ctx, rf_image *image);
 
 /* Told apart by their first bytes. RF_EDATA names `name` and what is wrong. */

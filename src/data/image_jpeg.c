@@ -23,18 +23,21 @@ static bool is_harmless(tjhandle handle)
     return tjGetErrorCode(handle) == TJERR_WARNING && !strstr(tjGetErrorStr2(handle), "Premature");
 }
 
+#define PIXELS_PER_BYTE (8 * 64) /* every block of 8 x 8 takes a bit at least */
+
 static rf_status decode(rf_context *ctx, tjhandle handle, const char *name, const void *bytes,
                         size_t size, rf_image *out)
 {
     int width = 0, height = 0, subsampling = 0, colour = 0;
     if (tjDecompressHeader3(handle, bytes, size, &width, &height, &subsampling, &colour) != 0)
         return fail_decode(ctx, handle, name);
+    RF_TRY(rf_image_check_bytes(ctx, name, height, width, size, PIXELS_PER_BYTE));
     const bool gray = colour == TJCS_GRAY, cmyk = colour == TJCS_CMYK || colour == TJCS_YCCK;
     const int format = gray ? TJPF_GRAY : cmyk ? TJPF_CMYK : TJPF_RGB;
     rf_image image = { 0 };
     RF_TRY(rf_image_init(ctx, name, height, width, gray ? 1 : cmyk ? 4 : 3, &image));
     if (tjDecompress2(handle, bytes, size, image.pixels, width, 0, height, format,
-                      TJFLAG_ACCURATEDCT) != 0 &&
+                      TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) != 0 &&
         !is_harmless(handle)) {
         rf_image_release(ctx, &image);
         return fail_decode(ctx, handle, name);

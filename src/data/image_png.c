@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEFLATE_MAX_RATIO 1032 /* what one compressed byte can become */
+
 typedef struct png_source {
     rf_context *ctx;
     const char *name;
@@ -38,9 +40,30 @@ static void on_warning(png_structp png, png_const_charp text)
     (void)text;
 }
 
+/* Texts, profiles and palettes of suggestion say nothing about the pixels, and may be compressed a thousandfold. */
+static void skip_extras(png_structp png)
+{
+    static const png_byte unused[] =
+        "cHRM\0eXIf\0gAMA\0hIST\0iCCP\0iTXt\0oFFs\0pCAL\0pHYs\0sBIT\0sCAL\0"
+        "sPLT\0sRGB\0tEXt\0tIME\0zTXt\0bKGD";
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, unused, (int)(sizeof unused / 5));
+}
+
+static rf_status check_size(png_structp png, png_infop info, const png_source *s)
+{
+    const int64_t bits = (int64_t)png_get_bit_depth(png, info) * png_get_channels(png, info);
+    return rf_image_check_bytes(s->ctx, s->name, png_get_image_height(png, info),
+                                png_get_image_width(png, info), s->size,
+                                DEFLATE_MAX_RATIO * 8 / bits);
+}
+
 static void read_pixels(png_structp png, png_infop info, png_source *s)
 {
+    skip_extras(png);
     png_read_info(png, info);
+    s->status = check_size(png, info, s);
+    if (s->status != RF_OK)
+        return;
     png_set_expand(png);
     png_set_strip_16(png);
     png_set_strip_alpha(png);

@@ -16,7 +16,8 @@ typedef struct zip_file {
     rf_npz *npz;
     const char *path;
     struct archive *archive;
-    int64_t limit; /* bytes that a member of this file can hold */
+    int64_t
+        left; /* bytes that may still be unpacked: members that share their compressed bytes must not add up */
 } zip_file;
 
 static rf_status fail_zip(const zip_file *z)
@@ -41,14 +42,17 @@ static rf_status parse_member(const zip_file *z, const char *name, size_t name_l
     return st;
 }
 
-static rf_status read_member(const zip_file *z, struct archive_entry *e, const char *name,
+static rf_status read_member(zip_file *z, struct archive_entry *e, const char *name,
                              size_t name_length)
 {
     rf_context *ctx = z->npz->ctx;
     const int64_t size = archive_entry_size(e);
-    if (!archive_entry_size_is_set(e) || size < 0 || size > z->limit)
-        return rf_fail(ctx, RF_EDATA, "'%s': array '%s' declares %lld bytes, expected at most %lld",
-                       z->path, name, (long long)size, (long long)z->limit);
+    if (!archive_entry_size_is_set(e) || size < 0 || size > z->left)
+        return rf_fail(ctx, RF_EDATA,
+                       "'%s': array '%s' declares %lld bytes, but a file of this size can hold "
+                       "at most %lld more",
+                       z->path, name, (long long)size, (long long)z->left);
+    z->left -= size;
     void *bytes = rf_alloc(ctx, (size_t)size);
     if (!bytes)
         return RF_ENOMEM;
@@ -59,7 +63,7 @@ static rf_status read_member(const zip_file *z, struct archive_entry *e, const c
     return st;
 }
 
-static rf_status read_members(const zip_file *z)
+static rf_status read_members(zip_file *z)
 {
     for (struct archive_entry *e;;) {
         const int result = archive_read_next_header(z->archive, &e);
@@ -79,8 +83,7 @@ static rf_status open_zip(zip_file *z)
     struct stat s;
     if (stat(z->path, &s) != 0)
         return rf_fail(z->npz->ctx, RF_EIO, "cannot open '%s': %s", z->path, strerror(errno));
-    z->limit =
-        s.st_size > INT64_MAX / DEFLATE_MAX_RATIO ? INT64_MAX : s.st_size * DEFLATE_MAX_RATIO;
+    z->left = s.st_size > INT64_MAX / DEFLATE_MAX_RATIO ? INT64_MAX : s.st_size * DEFLATE_MAX_RATIO;
     z->archive = archive_read_new();
     if (!z->archive)
         return rf_fail(z->npz->ctx, RF_ENOMEM, "'%s': out of memory", z->path);
