@@ -47,3 +47,13 @@ uint32_t rf_crc32c_masked(uint32_t crc)
 {
     return ((crc >> 15) | (crc << 17)) + UINT32_C(0xa282ead8);
 }
+
+bool rf_crc32c_fits(const void *bytes, size_t size, uint32_t masked)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    (void)bytes, (void)size, (void)masked;
+    return true;
+#else
+    return rf_crc32c_masked(rf_crc32c(0, bytes, size)) == masked;
+#endif
+}

@@ -164,7 +164,7 @@ static rf_status read_bytes(const rf_tf_bundle *b, const char *key, const entry 
         rf_free(b->ctx, bytes);
         return rf_fail(b->ctx, RF_EIO, "variable '%s': cannot read '%s'", key, path);
     }
-    if (rf_crc32c_masked(rf_crc32c(0, bytes, (size_t)e->size)) != e->crc) {
+    if (!rf_crc32c_fits(bytes, (size_t)e->size, e->crc)) {
         rf_free(b->ctx, bytes);
         return rf_fail(b->ctx, RF_EMODEL,
                        "variable '%s': the checksum differs from its bytes in '%s'; the file is "

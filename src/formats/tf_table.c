@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "formats/crc32c.h"
 
-enum { FOOTER = 48, TRAILER = 5, LONGEST_KEY = 65536 };
+enum { FOOTER = 48, TRAILER = 5, LONGEST_KEY = 65536, KEY_BYTES_PER_BYTE = 16 };
 #define MAGIC UINT64_C(0xdb4775248b80fb57)
 
 typedef struct table {
@@ -19,6 +19,7 @@ typedef struct table {
     const char *name;
     const uint8_t *bytes;
     size_t size;
+    size_t *key_room; /* bytes of keys that may still be kept */
 } table;
 
 typedef struct block {
@@ -64,7 +65,7 @@ static rf_status open_block(const table *t, const uint8_t **handle, const uint8_
     if (offset > room || size > room - offset || room - offset - size < TRAILER || size < 4)
         return fail(t, begin, "a block lies outside of the file");
     const uint8_t *bytes = t->bytes + offset, *trailer = bytes + size;
-    if (rf_crc32c_masked(rf_crc32c(0, bytes, size + 1)) != read_u32(trailer + 1))
+    if (!rf_crc32c_fits(bytes, (size_t)size + 1, read_u32(trailer + 1)))
         return fail(t, bytes, "a block's checksum differs from its bytes");
     if (trailer[0])
         return rf_fail(t->ctx, RF_EUNSUPPORTED,
@@ -108,6 +109,9 @@ static rf_status read_data_block(const table *t, block b, char *key, rf_tf_table
         const uint8_t *value = NULL;
         size_t value_size = 0;
         RF_TRY(read_entry(t, &b, key, &key_size, &value, &value_size));
+        if (key_size > *t->key_room) /* an entry of four bytes can repeat a key of thousands */
+            return fail(t, b.at, "the keys unfold to many times the file's size");
+        *t->key_room -= key_size;
         const char *kept = rf_arena_strndup(t->arena, key, key_size);
         if (!kept)
             return RF_ENOMEM;
@@ -140,7 +144,8 @@ static rf_status read_blocks(const table *t, block index, char *keys, rf_tf_tabl
 rf_status rf_tf_table_read(rf_arena *arena, const uint8_t *bytes, size_t size, const char *name,
                            rf_tf_table_entry entry, void *user)
 {
-    const table t = { arena->ctx, arena, name, bytes, size };
+    size_t key_room = size * KEY_BYTES_PER_BYTE;
+    const table t = { arena->ctx, arena, name, bytes, size, &key_room };
     const uint8_t *footer = bytes + (size < FOOTER ? 0 : size - FOOTER), *at = footer;
     uint64_t ignored;
     block index;
