@@ -133,6 +133,20 @@ const cli_command cli_commands[] = {
       .example =
           "refold compare 4.onnx out/model_qdq.onnx --data val/ --preset imagenet --runtime ort",
       .groups = { &cli_group_data, &cli_group_compare, &cli_group_general } },
+    { .name = "analyze",
+      .operand = "MODEL",
+      .usage = "MODEL --data D [options]",
+      .summary = "how much each layer's quantization costs",
+      .description =
+          "Switches the quantizers of one layer at a time on alone, and off alone: parameters, "
+          "activations, and both. A plain MODEL is quantized and calibrated first, by the options "
+          "below; a simulation is taken as it is. SQNR is the power of the float network's "
+          "output over that of the error. The document also has every range, and the error of "
+          "every tensor with all quantizers on.",
+      .run = cmd_analyze,
+      .example = "refold analyze model.onnx --data val/ --preset imagenet --param-bw 4",
+      .groups = { &cli_group_data, &cli_group_analysis, &cli_group_simulation,
+                  &cli_group_calibration, &cli_group_general } },
     { .name = "encodings",
       .operand = "SIM",
       .usage = "SIM [options]",

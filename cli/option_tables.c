@@ -150,6 +150,35 @@ const cli_group cli_group_compare = {
         END },
 };
 
+const cli_group cli_group_analysis = {
+    "Analysis",
+    (const cli_option[]){
+        { .name = "samples",
+          .kind = CLI_INT,
+          .argument = "N",
+          .help = "run on the first N samples, which are kept in memory",
+          .fallback = "512",
+          FIELD(samples),
+          .min = 1,
+          .max = MOST },
+        { .name = "by",
+          .kind = CLI_CHOICE,
+          .argument = "top1|loss|sqnr",
+          .help = "what layers are sorted by",
+          .shown = "top1 with labels, else sqnr",
+          FIELD(by) },
+        { .name = "output",
+          .letter = 'o',
+          .kind = CLI_TEXT,
+          .argument = "FILE",
+          .help = "write the JSON document to FILE as well; refold report shows the analyze.json of "
+                  "a run's folder",
+          .shown = "none",
+          FIELD(output) },
+        FORCE,
+        END },
+};
+
 const cli_group cli_group_data = {
     "Data",
     (const cli_option[]){

@@ -17,6 +17,7 @@
  *    11  inspection              what a network holds, and what would become of it
  *    12  comparison              two networks on the same samples, tensor by tensor
  *    13  several processes       the same steps, shared by the ranks of an MPI job
+ *    15  sensitivity             which layer's quantizers cost what
  *
  * Conventions. A function that can fail returns rf_status; on failure no output argument has been
  * written, and rf_context_message() tells the fault, its place and the cure in one line.
@@ -92,7 +93,7 @@ typedef void (*rf_log_fn)(void *user, rf_log_level level, const char *line);
 
 /** How far a long step has come. Numbers that are not known are NaN. */
 typedef struct rf_progress {
-    const char *task; /* "calibrate", "train", "evaluate", "reestimate" */
+    const char *task; /* "calibrate", "train", "evaluate", "reestimate", "compare", "analyze" */
     int64_t done;     /* units finished, of `total` */
     int64_t total;    /* 0 where unknown */
     const char *unit; /* "img" or "batch" */
@@ -895,6 +896,7 @@ typedef struct rf_compared_tensor {
     double max_abs;          /* largest |b - a|; NaN where one alone is not finite */
     double max_rel;          /* max_abs as a share of the largest |a| */
     double sqnr_db;          /* 10 log10 of sum a^2 over sum (b - a)^2; infinite where equal */
+    double mse;              /* mean of (b - a)^2 */
     bool differs;            /* max_rel beyond the tolerance */
 } rf_compared_tensor;
 
@@ -962,6 +964,62 @@ RF_API void rf_distributed_abort(rf_context *ctx, int exit_code);
 RF_API int rf_distributed_rank(const rf_context *ctx); /**< from 0; 0 alone */
 RF_API int rf_distributed_size(const rf_context *ctx); /**< processes; 1 alone */
 RF_API bool rf_distributed_available(void);            /**< built with MPI */
+
+/* ----------------------------------------------------------------------- 15  sensitivity --- */
+
+/** What a choice of enabled quantizers gives, against the same network with all of them off. */
+typedef struct rf_measured {
+    double sqnr_db;   /* of the first output, 10 log10 of signal over noise; infinite where equal */
+    double agreement; /* percent of samples with the float network's class; NaN without classes */
+    double top1, loss; /* percent, cross-entropy; NaN without labels */
+} rf_measured;
+
+/** Quantizers of one layer that were switched together. */
+typedef struct rf_sensitivity {
+    const char
+        *layer; /* node that owns the parameters or makes the activation; or an input's tensor */
+    const char *op_type;     /* of the node; "" for an input */
+    const char *kind;        /* "param", "activation", or "both" where the layer has the two */
+    int param_bw, output_bw; /* widest of each; 0: none of the kind */
+    int quantizers;
+    rf_measured only;    /* these quantizers on, all others off */
+    rf_measured all_but; /* these off, all others on */
+    double harm;  /* by top1: points lost by `only`; by loss: its increase; by sqnr: -sqnr_db */
+    int position; /* in graph order, parameters before activations before both */
+} rf_sensitivity;
+
+typedef struct rf_analysis {
+    int64_t samples;
+    const char *by; /* what rows are sorted by */
+    rf_measured fp32, params, activations,
+        quantized; /* none, all of a kind, and all quantizers on */
+    int row_count;
+    const rf_sensitivity *rows; /* most harm first */
+    int tensor_count; /* with everything on: how far each tensor is from the float network's */
+    const rf_compared_tensor *tensors;
+    double seconds;
+} rf_analysis;
+
+typedef struct rf_analyze_options {
+    int64_t samples; /* first ones of the data, kept in memory; 0: 512 */
+    int64_t batch;   /* samples a pass; 0: 128. A graph with a fixed batch uses that */
+    const char *by;  /* "top1", "loss", "sqnr"; NULL: top1 with labels, else sqnr */
+} rf_analyze_options;
+#define RF_ANALYZE_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/**
+ * Per-layer sensitivity: of a calibrated simulation every layer's enabled quantizers are switched on alone and off
+ * alone; parameters, activations, and both. Ranges stay as they are, and so does the simulation. Samples come in order
+ * and are not augmented. @param options  may be NULL
+ * @return RF_OK, RF_ESTATE (not calibrated, no quantizer), RF_EARG, RF_EDATA (no samples; labels that `by` needs),
+ *         RF_ESHAPE, RF_ENOMEM, RF_EINTERRUPTED. Source: AIMET QuantAnalyzer.
+ */
+RF_API RF_MUST_USE rf_status rf_analyze(const rf_sim *sim, const rf_dataset *dataset,
+                                        const rf_analyze_options *options, rf_analysis **out);
+RF_API void rf_analysis_free(rf_analysis *analysis);
 
 #ifdef __cplusplus
 }

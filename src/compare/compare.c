@@ -223,6 +223,7 @@ static rf_status describe(comparing *c, const rf_pair *p, rf_compared_tensor *ou
     out->max_abs = d->one_is_nan ? nan : d->max_abs;
     out->max_rel = d->one_is_nan ? nan : relative;
     out->sqnr_db = d->one_is_nan ? nan : 10.0 * log10(d->signal / d->noise);
+    out->mse = d->one_is_nan ? nan : d->count > 0 ? d->noise / (double)d->count : 0.0;
     out->differs = differs(c, p);
     return out->name && out->in_a && out->in_b ? RF_OK : RF_ENOMEM;
 }

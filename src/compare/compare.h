@@ -13,6 +13,7 @@
 typedef struct rf_difference {
     double max_abs, largest; /* of b - a; of a */
     double signal, noise;    /* sums of a^2 and (b - a)^2 */
+    int64_t count;           /* numbers compared */
     bool one_is_nan;         /* somewhere a number stands beside a NaN, or infinities differ */
 } rf_difference;
 

@@ -30,6 +30,7 @@ static void add_floats(const float *a, const float *b, int64_t count, rf_differe
     d->max_abs = most;
     d->signal = signal;
     d->noise = noise;
+    d->count += count;
 }
 
 /* Row-major floats of a view: its own, or a copy in *memory_out. */

@@ -78,6 +78,16 @@ rf_value *rf_quantizer_tensor(const rf_node *n)
     return n->inputs[0];
 }
 
+rf_node *rf_quantizer_layer(const rf_node *n)
+{
+    if (!rf_quantizer_is_param(n))
+        return rf_quantizer_tensor(n)->producer;
+    const rf_use *use = n->outputs[0]->uses;
+    if (use && rf_node_is(use->node, "Transpose") && use->node->outputs[0]->uses)
+        use = use->node->outputs[0]->uses;
+    return use ? use->node : NULL;
+}
+
 /* ------------------------------------------------------------------------------ changing --- */
 
 static rf_status new_vector(rf_context *ctx, const float *values, int64_t count, rf_tensor **out)

@@ -206,14 +206,6 @@ int rf_sim_quantizer_count(const rf_sim *sim)
 /* ------------------------------------------------------------------------- one quantizer --- */
 
 /* The operator that a parameter belongs to: behind the quantizer, and behind a Transpose of the weights. */
-static const char *owner_name(const rf_node *n)
-{
-    const rf_use *use = n->outputs[0]->uses;
-    if (use && rf_node_is(use->node, "Transpose") && use->node->outputs[0]->uses)
-        use = use->node->outputs[0]->uses;
-    return use ? use->node->name : "";
-}
-
 /* Buffers stay where they are while the count does, so that a second look does not pull the first one's away. */
 static rf_status size_view(rf_context *ctx, struct rf_sim_view *view, int64_t count)
 {
@@ -261,13 +253,12 @@ rf_status rf_sim_quantizer(rf_sim *sim, int index, rf_quantizer *out)
     const rf_value *v = rf_quantizer_tensor(n);
     const rf_qspec spec = rf_quantizer_spec(n);
     const bool is_param = rf_quantizer_is_param(n);
+    const rf_node *layer = rf_quantizer_layer(n);
     RF_TRY(fill_view(sim, (size_t)index, n));
     *out = (rf_quantizer){
         .tensor = v->name,
         .kind = is_param ? "param" : "activation",
-        .op = is_param      ? owner_name(n)
-              : v->producer ? v->producer->name
-                            : "",
+        .op = layer ? layer->name : "",
         .enabled = rf_quantizer_enabled(n),
         .bitwidth = spec.bitwidth,
         .symmetric = spec.symmetric,

@@ -50,6 +50,8 @@ float *rf_quantizer_max(const rf_node *fakequant);
 int64_t rf_quantizer_count(const rf_node *fakequant);
 /* The real tensor behind a quantizer: its input value. */
 rf_value *rf_quantizer_tensor(const rf_node *fakequant);
+/* The node that owns the parameter or makes the activation; NULL for an input of the model. */
+rf_node *rf_quantizer_layer(const rf_node *fakequant);
 /* Replace min/max by arrays of `count` floats. */
 rf_status rf_quantizer_set_range(rf_sim *sim, rf_node *fakequant, const float *min,
                                  const float *max, int64_t count);
