@@ -114,7 +114,7 @@ typedef enum rf_compute {
 } rf_compute;
 
 typedef struct rf_context_options {
-    int threads;   /* >= 1; 0: all processors */
+    int threads;   /* >= 1; 0: all processors; at most OMP_THREAD_LIMIT */
     uint64_t seed; /* of everything random: shuffling, augmentation, initial weights */
     rf_log_fn log; /* NULL: silent */
     void *log_user;

@@ -84,20 +84,13 @@ static const char *scheme_name(rf_scheme scheme)
     return "post_training_tf_enhanced";
 }
 
+/* The options and the defaults of the configuration, as AIMET has it, not what single quantizers came to be. */
 static json_t *quantizer_args(const rf_sim *sim)
 {
-    bool symmetric = true, per_channel = false;
-    for (size_t i = 0; i < sim->quantizers.count; i++) {
-        const rf_node *q = sim->quantizers.items[i];
-        if (!rf_quantizer_is_param(q) || !rf_quantizer_exports(q))
-            continue;
-        symmetric = symmetric && rf_quantizer_spec(q).symmetric;
-        per_channel = per_channel || rf_quantizer_axis(q) >= 0;
-    }
     return json_pack("{s:i, s:s, s:b, s:i, s:b, s:s}", "activation_bitwidth", sim->output_bw,
-                     "dtype", "int", "is_symmetric", (int)symmetric, "param_bitwidth",
-                     sim->param_bw, "per_channel_quantization", (int)per_channel, "quant_scheme",
-                     scheme_name(sim->scheme));
+                     "dtype", "int", "is_symmetric", (int)sim->param_symmetric, "param_bitwidth",
+                     sim->param_bw, "per_channel_quantization", (int)sim->per_channel,
+                     "quant_scheme", scheme_name(sim->scheme));
 }
 
 rf_status rf_export_encodings(const rf_sim *sim, const char *version, char **out)

@@ -173,6 +173,23 @@ static rf_status read_default_ops(const parser *p, const json_t *object, rf_conf
     return read_flag(p, object, path, "is_symmetric", &op->symmetric);
 }
 
+/* From V66 on AIMET has exceptions for operators that no foldable BN is near; users are told, and nothing else changes. */
+static rf_status read_hw_version(const parser *p, const json_t *value)
+{
+    static const char *const with_exceptions[] = { "V66", "V68", "V69", "V73", "V75", "V79" };
+    const char *version = json_string_value(value);
+    if (!version)
+        return value ? fail_at(p, "defaults.hw_version", "a string") : RF_OK;
+    for (size_t i = 0; i < sizeof with_exceptions / sizeof *with_exceptions; i++) {
+        if (strcmp(version, with_exceptions[i]) == 0)
+            rf_log(p->ctx, RF_LOG_WARNING,
+                   "quantsim configuration '%s': defaults.hw_version: the exceptions of %s for "
+                   "Embedding, GroupNorm and MatMul of two activations are not applied",
+                   p->name, version);
+    }
+    return RF_OK;
+}
+
 static rf_status read_defaults(const parser *p, const json_t *object)
 {
     static const char *const known[] = { "ops",
@@ -187,12 +204,10 @@ static rf_status read_defaults(const parser *p, const json_t *object)
     rf_config *c = p->config;
     RF_TRY(check_keys(p, object, path, known));
     const json_t *ops = json_object_get(object, "ops"), *params = json_object_get(object, "params");
-    const json_t *hw_version = json_object_get(object, "hw_version");
     if (!ops || !params)
         return fail_at(p, ops ? "defaults.params" : "defaults.ops",
                        "an object; the key is missing");
-    if (hw_version && !json_is_string(hw_version))
-        return fail_at(p, "defaults.hw_version", "a string");
+    RF_TRY(read_hw_version(p, json_object_get(object, "hw_version")));
     RF_TRY(read_default_ops(p, ops, &c->default_op));
     RF_TRY(read_param(p, params, "defaults.params", &c->default_param));
     RF_TRY(read_flag(p, object, path, "strict_symmetric", &c->strict_symmetric));

@@ -94,6 +94,10 @@ static rf_status place_all(rf_sim *sim)
     if (!sim->compat_aimet && !sim->graph->is_outline)
         RF_TRY(rf_sim_flip_negative_gamma(sim));
     RF_TRY(rf_config_load(sim->ctx, sim->config_name, &config));
+    sim->per_channel = config.per_channel == RF_FLAG_TRUE;
+    sim->param_symmetric = config.default_param.symmetric == RF_FLAG_UNSET
+                               ? sim->per_channel /* AIMET says so, whatever the quantizers do */
+                               : config.default_param.symmetric == RF_FLAG_TRUE;
     rf_status st = check_symmetry(sim, &config);
     if (st == RF_OK)
         st = rf_sim_place(sim, &config);

@@ -18,11 +18,12 @@ struct rf_sim {
     double percentile;
     bool learned; /* ranges are trained (range learning schemes) */
     rf_grid grid;
-    bool compat_aimet;            /* AIMET's behaviour, of either generation */
-    bool compat_v2;               /* of its v2: that grid, its analyzers, its way to calibrate */
-    const char *config_name;      /* as given; for files and reports; in the graph's arena */
-    RF_VEC(rf_node *) quantizers; /* FakeQuant nodes in graph order */
-    struct rf_sim_view *views;    /* what rf_sim_quantizer hands out */
+    bool compat_aimet;       /* AIMET's behaviour, of either generation */
+    bool compat_v2;          /* of its v2: that grid, its analyzers, its way to calibrate */
+    const char *config_name; /* as given; for files and reports; in the graph's arena */
+    bool param_symmetric, per_channel; /* what its defaults say of parameters: exports tell that */
+    RF_VEC(rf_node *) quantizers;      /* FakeQuant nodes in graph order */
+    struct rf_sim_view *views;         /* what rf_sim_quantizer hands out */
 };
 
 /*

@@ -61,9 +61,10 @@ static const char *compat_name(const rf_sim *sim)
 static json_t *options_json(const rf_sim *sim)
 {
     char scheme[RF_SCHEME_TEXT];
-    return json_pack("{s:i, s:i, s:s, s:s, s:s?}", "param_bw", sim->param_bw, "output_bw",
+    return json_pack("{s:i, s:i, s:s, s:s, s:b, s:b, s:s?}", "param_bw", sim->param_bw, "output_bw",
                      sim->output_bw, "scheme", rf_scheme_text(sim, scheme), "config",
-                     sim->config_name, "compat", compat_name(sim));
+                     sim->config_name, "param_symmetric", (int)sim->param_symmetric, "per_channel",
+                     (int)sim->per_channel, "compat", compat_name(sim));
 }
 
 static rf_status document(const rf_sim *sim, json_t **out)
@@ -323,6 +324,11 @@ static rf_status restore(reader *r, rf_graph *g, const json_t *root, rf_sim **ou
     if (st != RF_OK)
         return st;
     r->sim->state = state;
+static bool is_false(const json_t *root, const char *key)
+{
+    return json_is_false(json_object_get(json_object_get(root, "options"), key));
+}
+
     st = read_negative_gamma(r, root);
     if (st == RF_OK)
         st = read_quantizers(r, root);
@@ -340,6 +346,8 @@ static rf_status load_document(const reader *r, const rf_graph *g, json_t **out)
     json_error_t error;
     const char *text = rf_graph_metadata(g, RF_SIM_KEY);
     if (!text)
+    r->sim->param_symmetric = !is_false(root, "param_symmetric");
+    r->sim->per_channel = !is_false(root, "per_channel");
         return rf_fail(r->ctx, RF_ESTATE,
                        "'%s' is a plain model without a simulation; make one with refold quantize",
                        r->path);

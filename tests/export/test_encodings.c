@@ -1,8 +1,10 @@
 /* Tests of the encodings files against those that AIMET wrote for the same ranges, and of their form. */
 #include "small_net.h"
+#include "temp_folder.h"
 
 #include <jansson.h>
 
+#include "base/file.h"
 #include "export/export.h"
 
 /* AIMET's ranges are float32 numbers that pass through double unchanged; its scales divide in float32 as ours. */
@@ -241,12 +243,65 @@ static void numbers_come_back_as_they_were_in_sorted_indented_text(void **state)
     rf_context_free(ctx);
 }
 
+static void check_arguments(rf_sim *sim, bool symmetric, bool per_channel)
+{
+    char *text = NULL;
+    CHECK_OK(sim->ctx, rf_export_encodings(sim, "0.6.1", &text));
+    json_t *root = json_loads(text, 0, NULL);
+    const json_t *arguments = json_object_get(root, "quantizer_args");
+    assert_int_equal(json_is_true(json_object_get(arguments, "is_symmetric")), symmetric);
+    assert_int_equal(json_is_true(json_object_get(arguments, "per_channel_quantization")),
+                     per_channel);
+    json_decref(root);
+    rf_free(sim->ctx, text);
+}
+
+/* Of a network whose layers, Conv and Gemm, do the contrary of the defaults; before and after a file. */
+static void check_defaults(const char *symmetric, bool expected_symmetric, bool per_channel)
+{
+    char config[512], path[512], json[1024];
+    rf_context *ctx = test_context();
+    rf_graph *g = net_build(ctx);
+    rf_sim *sim = NULL, *back = NULL;
+    temp_folder t = temp_folder_make();
+    snprintf(json, sizeof json,
+             "{\"defaults\":{\"ops\":{\"is_output_quantized\":\"True\"},\"params\":{\"is_"
+             "quantized\":\"True\"%s},\"per_channel_quantization\":\"%s\"},\"params\":{},"
+             "\"op_type\":{\"Conv\":{\"per_channel_quantization\":\"%s\"},\"Gemm\":{\"per_"
+             "channel_quantization\":\"%s\"}},\"supergroups\":[],\"model_input\":{},"
+             "\"model_output\":{}}",
+             symmetric, per_channel ? "True" : "False", per_channel ? "False" : "True",
+             per_channel ? "False" : "True");
+    CHECK_OK(ctx, rf_file_write(ctx, temp_path(&t, "config.json", config), json, strlen(json),
+                                /*force=*/true));
+    CHECK_OK(ctx, rf_sim_new(g, &(rf_sim_options){ .config = config }, &sim));
+    check_arguments(sim, expected_symmetric, per_channel);
+    CHECK_OK(ctx, rf_sim_save(sim, temp_path(&t, "sim.onnx", path), /*force=*/true));
+    CHECK_OK(ctx, rf_sim_load(ctx, path, &back));
+    check_arguments(back, expected_symmetric, per_channel);
+    temp_folder_remove(&t);
+    rf_sim_free(back);
+    rf_sim_free(sim);
+    rf_graph_free(g);
+    rf_context_free(ctx);
+}
+
+static void the_arguments_are_the_defaults_of_the_configuration(void **state)
+{
+    (void)state;
+    check_defaults(",\"is_symmetric\":\"True\"", true, false);
+    check_defaults(",\"is_symmetric\":\"False\"", false, true);
+    check_defaults("", true, true); /* AIMET: as the channels */
+    check_defaults("", false, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(version_061_is_what_aimet_writes),
         cmocka_unit_test(version_100_is_what_aimet_writes),
         cmocka_unit_test(disabled_quantizers_have_no_entry),
+        cmocka_unit_test(the_arguments_are_the_defaults_of_the_configuration),
         cmocka_unit_test(numbers_come_back_as_they_were_in_sorted_indented_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,10 +31,23 @@ static void find_config(golden *g)
         snprintf(g->config, sizeof g->config, "%s", name);
 }
 
+/* Both engines have to give AIMET's numbers: GOLDEN_COMPUTE=float is the one without integers. */
+static rf_context *context_of_engine(void)
+{
+    const char *engine = getenv("GOLDEN_COMPUTE");
+    const bool is_float = engine && strcmp(engine, "float") == 0;
+    const rf_context_options options = { .threads = 2,
+                                         .seed = 1,
+                                         .compute = is_float ? RF_COMPUTE_FLOAT : RF_COMPUTE_AUTO };
+    rf_context *ctx = NULL;
+    assert_int_equal(rf_context_new(&options, &ctx), RF_OK);
+    return ctx;
+}
+
 void golden_open(golden *g, const golden_id *id)
 {
     char path[1024];
-    *g = (golden){ .ctx = test_context(), .id = *id };
+    *g = (golden){ .ctx = context_of_engine(), .id = *id };
     g->model = g->id.model;
     g->life = g->id.life;
     g->temp = temp_folder_make();

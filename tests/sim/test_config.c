@@ -69,6 +69,31 @@ static void the_built_in_configurations_differ_in_their_channels(void **state)
     assert_int_equal(c.per_channel, RF_FLAG_TRUE);
     assert_int_equal(find_op(&c, "Gemm")->per_channel, RF_FLAG_FALSE);
     assert_int_equal(find_op(&c, "MatMul")->per_channel, RF_FLAG_FALSE);
+    assert_int_equal(find_op(&c, "LayerNorm")->per_channel, RF_FLAG_FALSE);
+    assert_int_equal(c.supergroup_count, 5);
+    rf_config_release(&c);
+}
+
+/* AIMET's example of BN re-estimation, but for the unsigned symmetric ranges that no range learning has. */
+static void the_configuration_of_bn_reestimation_is_per_channel_throughout(void **state)
+{
+    (void)state;
+    rf_config c;
+    CHECK_OK(ctx, rf_config_load(ctx, "bn-reestimation", &c));
+    assert_int_equal(c.per_channel, RF_FLAG_TRUE);
+    assert_int_equal(c.unsigned_symmetric, RF_FLAG_UNSET);
+    assert_int_equal(c.strict_symmetric, RF_FLAG_FALSE);
+    assert_int_equal(c.default_param.symmetric, RF_FLAG_TRUE);
+    assert_int_equal(c.params[0].quantized, RF_FLAG_FALSE);
+    assert_int_equal(c.op_count, 3);
+    assert_int_equal(find_op(&c, "Squeeze")->output_quantized, RF_FLAG_FALSE);
+    assert_int_equal(find_op(&c, "Pad")->output_quantized, RF_FLAG_FALSE);
+    assert_int_equal(find_op(&c, "Mean")->output_quantized, RF_FLAG_FALSE);
+    assert_int_equal(c.supergroup_count, 5);
+    assert_int_equal(c.supergroups[2].count, 3);
+    assert_string_equal(c.supergroups[2].op_types[1], "BatchNormalization");
+    assert_int_equal(c.model_input, RF_FLAG_TRUE);
+    assert_int_equal(c.model_output, RF_FLAG_UNSET);
     rf_config_release(&c);
 }
 
@@ -150,6 +175,54 @@ static void values_of_the_wrong_kind_are_named(void **state)
            "a float of 16 or 32 bits");
 }
 
+#define WITH_DEFAULT(key, value)                                                                   \
+    "{\"defaults\":{\"ops\":{},\"params\":{},\"" key "\":" value                                   \
+    "},\"params\":{},\"op_type\":{}," ENDS "}"
+
+static void every_key_of_the_defaults_is_checked(void **state)
+{
+    (void)state;
+    refuse(WITH_DEFAULT("strict_symmetric", "1"), "defaults.strict_symmetric");
+    refuse(WITH_DEFAULT("unsigned_symmetric", "null"), "defaults.unsigned_symmetric");
+    refuse(WITH_DEFAULT("per_channel_quantization", "\"yes\""),
+           "defaults.per_channel_quantization");
+    refuse(WITH_DEFAULT("hw_version", "73"), "defaults.hw_version: expected a string");
+    refuse(WITH_DEFAULT("supported_kernels", "{}"), "defaults.supported_kernels: expected a list");
+    refuse(WITH_DEFAULT("supported_kernels", "[{\"weight\":{}}]"),
+           "unknown key defaults.supported_kernels.weight");
+    refuse(WITH_DEFAULT("supported_kernels", "[{\"param\":{\"bitwidth\":8}}]"),
+           "defaults.supported_kernels.param");
+    refuse(WITH_DEFAULT("supported_kernels",
+                        "[{\"activation\":{\"bitwidth\":8,\"dtype\":\"bfloat\"}}]"),
+           "defaults.supported_kernels.activation: expected dtype");
+    refuse(WITH_DEFAULT("default_data_type", "\"int\""), "unknown key defaults.default_data_type");
+}
+
+static void take_line(void *user, rf_log_level level, const char *line)
+{
+    if (level == RF_LOG_WARNING)
+        snprintf(user, 256, "%s", line);
+}
+
+static void a_hw_version_with_exceptions_is_a_warning(void **state)
+{
+    (void)state;
+    char line[256] = "";
+    const rf_context_options o = { .log = take_line, .log_user = line };
+    rf_context *listening = NULL;
+    rf_config c;
+    assert_int_equal(rf_context_new(&o, &listening), RF_OK);
+    static const char plain[] = WITH_DEFAULT("hw_version", "\"V65\"");
+    CHECK_OK(listening, rf_config_parse(listening, plain, sizeof plain - 1, "plain.json", &c));
+    rf_config_release(&c);
+    assert_string_equal(line, "");
+    static const char special[] = WITH_DEFAULT("hw_version", "\"V73\"");
+    CHECK_OK(listening, rf_config_parse(listening, special, sizeof special - 1, "htp.json", &c));
+    rf_config_release(&c);
+    assert_non_null(strstr(line, "'htp.json': defaults.hw_version: the exceptions of V73"));
+    rf_context_free(listening);
+}
+
 static void what_aimet_does_not_implement_is_refused(void **state)
 {
     (void)state;
@@ -165,6 +238,9 @@ static void what_aimet_does_not_implement_is_refused(void **state)
            "input_quantized\":\"False\"},"
            "\"model_output\":{}}",
            "model_input.is_input_quantized");
+    refuse("{" DEFAULTS ",\"params\":{},\"op_type\":{},\"supergroups\":[],\"model_input\":{},"
+           "\"model_output\":{\"is_output_quantized\":\"False\"}}",
+           "model_output.is_output_quantized");
 }
 
 static void text_that_is_no_json_is_refused_with_its_line(void **state)
@@ -186,10 +262,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_built_in_configurations_differ_in_their_channels),
+        cmocka_unit_test(the_configuration_of_bn_reestimation_is_per_channel_throughout),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(unknown_keys_are_named_with_their_path),
         cmocka_unit_test(missing_sections_are_named),
         cmocka_unit_test(values_of_the_wrong_kind_are_named),
+        cmocka_unit_test(every_key_of_the_defaults_is_checked),
+        cmocka_unit_test(a_hw_version_with_exceptions_is_a_warning),
         cmocka_unit_test(what_aimet_does_not_implement_is_refused),
         cmocka_unit_test(text_that_is_no_json_is_refused_with_its_line),
         cmocka_unit_test(a_missing_file_is_named),
