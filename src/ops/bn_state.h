@@ -11,7 +11,7 @@
  */
 typedef struct rf_bn_state {
     int64_t rows, channels; /* a row is one pixel of one sample */
-    int64_t all_rows; /* of all processes, where they share statistics; else rows */
+    int64_t all_rows;       /* of all processes, where they share statistics; else rows */
     double epsilon, momentum;
     double *mean, *var; /* that normalized: the batch's or the running ones */
     double *middle;     /* near the mean, in units of what is read: sums count from there */
