@@ -11,6 +11,7 @@
 #include "option_json.h"
 #include "output_path.h"
 #include "step_options.h"
+#include "work_folder.h"
 #include "workflow.h"
 
 static void json_step(cli_json *j, const cli_workflow *w, const cli_step *step)
@@ -97,17 +98,15 @@ static void print_table(const cli_workflow *w)
 }
 
 /* What was made gets its place; then it is shown, and the gate judges the last step. */
-static int finish(cli_workflow *w, char **folder)
+static int finish(cli_workflow *w, cli_work_folder *work)
 {
     cli_session *s = w->s;
     const rf_accuracy *last = &w->steps[w->count - 1].accuracy;
     cli_json summary = { 0 };
     make_summary(w, &summary);
-    int code = save_summary(s, &summary, *folder);
-    if (!code) {
-        code = cli_folder_commit(s, *folder, s->options->output);
-        *folder = NULL;
-    }
+    int code = save_summary(s, &summary, work->path);
+    if (!code)
+        code = cli_work_commit(s, work);
     if (!code) {
         cli_progress_clear(s);
         if (s->options->json)
@@ -200,21 +199,22 @@ static int check_options(cli_session *s)
 int cmd_run(cli_session *s)
 {
     cli_workflow w = { .s = s };
-    char *folder = NULL;
+    cli_work_folder work = { 0 };
     int code = check_options(s);
     if (!code)
         code = load_plain(&w);
     if (!code)
         code = open_data(&w);
     if (!code)
-        code = cli_folder_begin(s, s->options->output, &folder);
+        code = cli_work_begin(s, &work);
     if (!code) {
-        w.folder = folder;
+        w.folder = work.path;
+        w.checkpoint = work.checkpoint;
         code = cli_workflow_run(&w);
     }
     if (!code)
-        code = finish(&w, &folder);
-    cli_folder_abort(folder);
+        code = finish(&w, &work);
+    cli_work_end(s, &work);
     cli_workflow_release(&w);
     return code;
 }

@@ -1,7 +1,6 @@
-/* Where results go: checks before the work, and a folder that appears whole or not at all. */
+/* Where results go: checks before the work. */
 #include "output_path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,11 +129,10 @@ int cli_output_check_exports(cli_session *s)
     return code;
 }
 
-/* Next entry that is not "." or ".."; NULL at the end. */
-static const char *next_entry(DIR *folder)
+const char *cli_next_entry(DIR *folder)
 {
     const struct dirent *entry;
-    while ((entry = readdir(folder))) {
+    while (folder && (entry = readdir(folder))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             return entry->d_name;
     }
@@ -149,7 +147,7 @@ int cli_output_check_new_folder(cli_session *s, const char *path)
     DIR *folder = code ? NULL : opendir(path);
     if (!folder)
         return code;
-    const bool empty = !next_entry(folder);
+    const bool empty = !cli_next_entry(folder);
     closedir(folder);
     if (!empty && !s->options->force)
         return cli_error(s, CLI_EXIT_FAILED,
@@ -165,81 +163,4 @@ char *cli_path_join(const char *folder, const char *name)
     if (path)
         snprintf(path, size, "%s%s%s", folder, between, name);
     return path;
-}
-
-int cli_folder_begin(cli_session *s, const char *path, char **temporary_out)
-{
-    static const char suffix[] = ".partial-XXXXXX";
-    if (!cli_speaks(
-            s)) /* nobody keeps what it writes, and the output's folder may not exist here */
-        path = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp/refold";
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
-    char *temporary = malloc(length + sizeof suffix);
-    if (!temporary)
-        return out_of_memory(s);
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, suffix, sizeof suffix);
-    if (!mkdtemp(temporary)) {
-        const int code = cli_error(s, CLI_EXIT_FAILED, "cannot make a folder beside '%s': %s", path,
-                                   strerror(errno));
-        free(temporary);
-        return code;
-    }
-    *temporary_out = temporary;
-    return 0;
-}
-
-/* Both are folders of plain files. */
-static int move_files(cli_session *s, const char *from, const char *to)
-{
-    int code = 0;
-    DIR *folder = opendir(from);
-    if (!folder)
-        return cli_error(s, CLI_EXIT_FAILED, "cannot read folder '%s': %s", from, strerror(errno));
-    const char *name;
-    while (!code && (name = next_entry(folder))) {
-        char *source = cli_path_join(from, name), *target = cli_path_join(to, name);
-        if (!source || !target)
-            code = out_of_memory(s);
-        else if (rename(source, target) != 0)
-            code = cli_error(s, CLI_EXIT_FAILED, "cannot write '%s': %s", target, strerror(errno));
-        free(source);
-        free(target);
-    }
-    closedir(folder);
-    return code;
-}
-
-int cli_folder_commit(cli_session *s, char *temporary, const char *path)
-{
-    int code = 0;
-    if (!cli_speaks(s)) {
-        cli_folder_abort(temporary);
-        return 0;
-    }
-    const mode_t mask = umask(0);
-    umask(mask);
-    if (chmod(temporary, 0777 & ~mask) != 0 || rename(temporary, path) != 0)
-        code = move_files(s, temporary, path);
-    cli_folder_abort(temporary);
-    return code;
-}
-
-void cli_folder_abort(char *temporary)
-{
-    DIR *folder = temporary ? opendir(temporary) : NULL;
-    const char *name;
-    while (folder && (name = next_entry(folder))) {
-        char *path = cli_path_join(temporary, name);
-        if (path)
-            unlink(path);
-        free(path);
-    }
-    if (folder)
-        closedir(folder);
-    if (temporary)
-        rmdir(temporary);
-    free(temporary);
 }

@@ -2,6 +2,8 @@
 #ifndef CLI_OUTPUT_PATH_H
 #define CLI_OUTPUT_PATH_H
 
+#include <dirent.h>
+
 #include "session.h"
 
 /* The file can be made: it does not exist (or --force), is no input itself, and its folder can be written. */
@@ -19,13 +21,8 @@ bool cli_path_exists(const char *path);
 /* As check_folder, and it is empty or --force is given. */
 int cli_output_check_new_folder(cli_session *session, const char *path);
 
-/* A folder beside `path` that becomes `path` when all is done: nothing half-made is ever seen under that name. */
-int cli_folder_begin(cli_session *session, const char *path, char **temporary_out);
-/* Give it its name, or move its files into the folder that stands there. Frees `temporary`. */
-int cli_folder_commit(cli_session *session, char *temporary, const char *path);
-/* Remove it with its files. Accepts NULL; frees `temporary`. */
-void cli_folder_abort(char *temporary);
-
+/* Name of the next entry that is not "." or ".."; NULL at the end, and where `folder` is NULL. */
+const char *cli_next_entry(DIR *folder);
 /* "folder/name" in new memory; NULL when out of memory. */
 char *cli_path_join(const char *folder, const char *name);
 

@@ -76,7 +76,8 @@ rf_export_options cli_export_options(const cli_options *o)
 int cli_train_check(cli_session *s)
 {
     const cli_options *o = s->options;
-    if (!o->checkpoint && (o->resume || o->checkpoint_every))
+    /* `run` has one of its own */
+    if (!o->checkpoint && s->command->run != cmd_run && (o->resume || o->checkpoint_every))
         return cli_usage_error(s->command, "--%s needs --checkpoint FILE",
                                o->resume ? "resume" : "checkpoint-every");
     if (o->checkpoint && cli_path_exists(o->checkpoint) && !o->resume && !o->force)

@@ -75,20 +75,15 @@ static int step_train(cli_workflow *w, cli_step *step)
 {
     const cli_options *o = w->s->options;
     /* The step is evaluated when it is done; after each epoch only where there are several. */
-    const rf_train_options options = cli_train_options(o, o->epochs > 1 ? w->validation : NULL);
+    rf_train_options options = cli_train_options(o, o->epochs > 1 ? w->validation : NULL);
+    options.checkpoint = w->checkpoint;
     const rf_status st = rf_train_sim(w->sim, w->data, &options, &w->training);
     if (st)
         return cli_fail(w->s, st);
-    if (w->training.interrupted && o->checkpoint)
-        return cli_error(w->s, CLI_EXIT_INTERRUPTED,
-                         "interrupted after %lld training steps; --resume continues from "
-                         "'%s', no other file was written",
-                         (long long)w->training.steps, o->checkpoint);
     if (w->training.interrupted)
         return cli_error(w->s, CLI_EXIT_INTERRUPTED,
-                         "interrupted after %lld training steps; nothing was written "
-                         "(--checkpoint FILE would keep them)",
-                         (long long)w->training.steps);
+                         "interrupted after %lld training steps; --resume continues from '%s'",
+                         (long long)w->training.steps, w->checkpoint);
     step->seconds = w->training.seconds;
     const int code = save_sim(w, step, "trained.onnx");
     return code ? code : evaluate(w, step, rf_sim_graph(w->sim));

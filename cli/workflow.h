@@ -19,6 +19,7 @@ typedef struct cli_workflow {
     rf_sim *sim;
     rf_dataset *data, *validation; /* validation NULL: nothing is evaluated */
     const char *folder;            /* where files are written now */
+    const char *checkpoint;        /* of the training */
     rf_training training;
     int64_t batches; /* of re-estimation */
     rf_fold_report *fold;
@@ -27,7 +28,7 @@ typedef struct cli_workflow {
     cli_step steps[CLI_STEP_COUNT];
 } cli_workflow;
 
-/* Run every step in order; `graph`, `data` and `folder` are set. Gives an exit code. */
+/* Run every step in order; `graph`, `data`, `folder` and `checkpoint` are set. Gives an exit code. */
 int cli_workflow_run(cli_workflow *w);
 bool cli_workflow_trains(const cli_options *options);
 void cli_workflow_release(cli_workflow *w); /* all it holds */

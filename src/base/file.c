@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/leftovers.h"
 #include "base/status.h"
 
 struct rf_file_writer {
@@ -101,17 +103,19 @@ static void writer_free(rf_file_writer *w)
     rf_free(w->ctx, w);
 }
 
-/* path + ".XXXXXX": the same folder, so that rename stays inside one file system. */
+/* The same folder, so that rename stays inside one file system. The lock goes with the process: see leftovers.h. */
 static rf_status open_temporary(rf_file_writer *w)
 {
-    const size_t bytes = strlen(w->path) + 8;
+    const size_t bytes = strlen(w->path) + sizeof RF_LEFTOVER_MARK + RF_LEFTOVER_RANDOM;
     w->temporary = rf_alloc(w->ctx, bytes);
     if (!w->temporary)
         return RF_ENOMEM;
-    snprintf(w->temporary, bytes, "%s.XXXXXX", w->path);
+    rf_leftovers_remove(w->path);
+    snprintf(w->temporary, bytes, "%s" RF_LEFTOVER_MARK "XXXXXX", w->path);
     w->fd = mkostemp(w->temporary, O_CLOEXEC);
     if (w->fd < 0)
         return fail_errno(w->ctx, "create a file beside", w->path);
+    (void)flock(w->fd, LOCK_EX | LOCK_NB);
     const mode_t mask = umask(0);
     umask(mask);
     (void)!fchmod(w->fd, 0666 & ~mask); /* mkostemp gives 0600 */
@@ -170,6 +174,14 @@ static void sync_folder(const char *path)
         (void)fsync(fd);
         close(fd);
     }
+}
+
+rf_status rf_file_rename(rf_context *ctx, const char *from, const char *to)
+{
+    if (rename(from, to) != 0)
+        return rf_fail(ctx, RF_EIO, "cannot rename '%s' to '%s': %s", from, to, strerror(errno));
+    sync_folder(to);
+    return RF_OK;
 }
 
 rf_status rf_file_writer_commit(rf_file_writer *w)

@@ -20,6 +20,9 @@ void rf_file_writer_abort(rf_file_writer *writer); /* removes the temporary file
 rf_status rf_file_write(rf_context *ctx, const char *path, const void *bytes, size_t size,
                         bool force);
 
+/* Within one folder, which is synced. RF_EIO. */
+rf_status rf_file_rename(rf_context *ctx, const char *from, const char *to);
+
 bool rf_file_exists(const char *path);
 bool rf_file_is_folder(const char *path);
 /* Create one folder if it is missing (parents must exist). RF_EIO. */

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/arena.h"
 #include "base/file.h"
@@ -116,17 +117,46 @@ rf_status rf_safetensors_add(rf_safetensors *file, const char *name, const rf_te
     return rf_safetensors_add_array(file, name, tensor->dtype, &tensor->shape, tensor->data);
 }
 
+static rf_status add_text(rf_safetensors *file, const char *key, const char *value)
+{
+    const text t = { rf_arena_strdup(&file->arena, key), rf_arena_strdup(&file->arena, value) };
+    return t.key && t.value ? RF_VEC_PUSH(file->ctx, &file->texts, t) : RF_ENOMEM;
+}
+
 rf_status rf_safetensors_set(rf_safetensors *file, const char *key, const char *value)
 {
-    text t = { rf_arena_strdup(&file->arena, key), rf_arena_strdup(&file->arena, value) };
-    if (!t.key || !t.value)
-        return RF_ENOMEM;
     for (size_t i = 0; i < file->texts.count; i++)
         if (strcmp(file->texts.items[i].key, key) == 0) {
-            file->texts.items[i] = t;
-            return RF_OK;
+            file->texts.items[i].value = rf_arena_strdup(&file->arena, value);
+            return file->texts.items[i].value ? RF_OK : RF_ENOMEM;
         }
-    return RF_VEC_PUSH(file->ctx, &file->texts, t);
+    return add_text(file, key, value);
+}
+
+/* ---- checksum ---- */
+
+/* With the 0 behind it, so that two strings never run into each other. */
+static uLong add_string(uLong sum, const char *word)
+{
+    return crc32_z(sum, (const Bytef *)word, strlen(word) + 1);
+}
+
+uint32_t rf_safetensors_checksum(const rf_safetensors *file, const char *except)
+{
+    uLong sum = crc32_z(0, NULL, 0);
+    for (size_t i = 0; i < file->texts.count; i++) {
+        const text *t = &file->texts.items[i];
+        if (strcmp(t->key, except) != 0)
+            sum = add_string(add_string(sum, t->key), t->value);
+    }
+    for (size_t i = 0; i < file->entries.count; i++) {
+        const entry *e = &file->entries.items[i];
+        char shape[RF_SHAPE_TEXT];
+        sum = add_string(add_string(sum, e->name), dtype_text(e->dtype));
+        sum = add_string(sum, rf_shape_text(&e->shape, shape));
+        sum = crc32_z(sum, e->data, e->bytes);
+    }
+    return (uint32_t)sum;
 }
 
 /* ---- writing ---- */
@@ -281,7 +311,7 @@ static rf_status read_metadata(rf_safetensors *file, json_t *json)
         if (!json_is_string(value))
             return rf_fail(file->ctx, RF_EDATA, "'%s': metadata '%s' is not a string", file->path,
                            key);
-        RF_TRY(rf_safetensors_set(file, key, json_string_value(value)));
+        RF_TRY(add_text(file, key, json_string_value(value))); /* JSON has no key twice */
     }
     return RF_OK;
 }

@@ -19,6 +19,8 @@ rf_status rf_safetensors_add_array(rf_safetensors *file, const char *name, rf_dt
                                    const rf_shape *shape, const void *data);
 /* Replaces an earlier value of `key`. */
 rf_status rf_safetensors_set(rf_safetensors *file, const char *key, const char *value);
+/* CRC-32 of every name, shape, byte and string but the metadata `except`, where it may be kept; the same once read back. */
+uint32_t rf_safetensors_checksum(const rf_safetensors *file, const char *except);
 /* Atomic. RF_EEXIST unless `force`, RF_EIO. */
 rf_status rf_safetensors_write(const rf_safetensors *file, const char *path, bool force);
 

@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/file.h"
 #include "tensor/safetensors.h"
 #include "train/trainer.h"
 
-#define FORMAT "refold-checkpoint-1"
+#define FORMAT "refold-checkpoint-2"
+#define CHECKSUM "checksum" /* metadata; CRC-32 of all the rest, in hexadecimal */
 
 /* --- names --- */
 
@@ -95,7 +97,22 @@ static rf_status set_run(rf_safetensors *file, const rf_trainer *t)
     RF_TRY(set_number(file, "learning_rate", t->o.learning_rate));
     RF_TRY(set_number(file, "encoding_learning_rate", t->o.encoding_learning_rate));
     RF_TRY(set_number(file, "momentum", t->o.momentum));
-    return set_number(file, "weight_decay", t->o.weight_decay);
+    RF_TRY(set_number(file, "weight_decay", t->o.weight_decay));
+    RF_TRY(set_number(file, "warmup", (double)t->o.warmup));
+    RF_TRY(set_number(file, "label_smoothing", t->o.label_smoothing));
+    RF_TRY(set_count(file, "freeze_bn_after", t->o.freeze_bn_after));
+    RF_TRY(set_count(file, "shuffle", !t->o.no_shuffle));
+    RF_TRY(set_count(file, "augment", !t->o.no_augment));
+    RF_TRY(set_count(file, "threads", rf_context_threads(t->ctx)));
+    return set_count(file, "processes", rf_distributed_size(t->ctx));
+}
+
+static rf_status set_checksum(rf_safetensors *file)
+{
+    char text[16];
+
+    snprintf(text, sizeof text, "%08" PRIx32, rf_safetensors_checksum(file, CHECKSUM));
+    return rf_safetensors_set(file, CHECKSUM, text);
 }
 
 static rf_status fill(rf_safetensors *file, rf_arena *arena, const rf_trainer *t)
@@ -104,13 +121,22 @@ static rf_status fill(rf_safetensors *file, rf_arena *arena, const rf_trainer *t
     RF_TRY(set_position(file, t));
     for (int i = 0; i < t->optimizer.slot_count; i++)
         RF_TRY(add_slot(file, arena, t, &t->optimizer.slots[i]));
-    return RF_OK;
+    return set_checksum(file);
 }
 
 /*
- * The new file is complete under a third name before the two others move, so that a full disk or a crash at any
- * point leaves at least one whole checkpoint under its name.
+ * The checkpoint gets its second name before it loses the first, so that a whole one is there under `path` at every
+ * moment. Where there are no hard links it is moved, and for a moment only the second name is there.
  */
+static rf_status keep_older(rf_context *ctx, const char *path, const char *older)
+{
+    if (!rf_file_exists(path))
+        return RF_OK;
+    if ((unlink(older) != 0 && errno != ENOENT) || link(path, older) != 0)
+        return rf_file_rename(ctx, path, older);
+    return RF_OK;
+}
+
 static rf_status write_and_rotate(rf_safetensors *file, rf_arena *arena, const char *path)
 {
     const char *older = older_path(arena, path), *fresh = rf_arena_printf(arena, "%s.new", path);
@@ -119,13 +145,8 @@ static rf_status write_and_rotate(rf_safetensors *file, rf_arena *arena, const c
     if (!older || !fresh)
         return RF_ENOMEM;
     RF_TRY(rf_safetensors_write(file, fresh, /*force=*/true));
-    if (rf_file_exists(path) && rename(path, older) != 0)
-        return rf_fail(ctx, RF_EIO, "cannot rename checkpoint '%s' to '%s': %s", path, older,
-                       strerror(errno));
-    if (rename(fresh, path) != 0)
-        return rf_fail(ctx, RF_EIO, "cannot rename checkpoint '%s' to '%s': %s", fresh, path,
-                       strerror(errno));
-    return RF_OK;
+    RF_TRY(keep_older(ctx, path, older));
+    return rf_file_rename(ctx, fresh, path);
 }
 
 rf_status rf_checkpoint_write(const rf_trainer *t)
@@ -228,6 +249,31 @@ static rf_status check_run(const reader *r)
     return check_same(r, "samples", rf_dataset_count(t->data), "a data set of size");
 }
 
+/* Options that may differ, but then the result is another than that of one run. */
+static rf_status tell_differences(const reader *r)
+{
+    static const char *const keys[] = {
+        "schedule", "learning_rate",   "encoding_learning_rate", "momentum", "weight_decay",
+        "warmup",   "label_smoothing", "freeze_bn_after",        "shuffle",  "augment",
+        "threads",  "processes"
+    };
+    rf_context *ctx = r->t->ctx;
+    rf_safetensors *now = NULL;
+    rf_status st = rf_safetensors_new(ctx, &now);
+
+    if (!st)
+        st = set_run(now, r->t);
+    for (size_t i = 0; !st && i < sizeof keys / sizeof *keys; i++) {
+        const char *then = rf_safetensors_text(r->file, keys[i]);
+        if (!then || strcmp(then, rf_safetensors_text(now, keys[i])) != 0)
+            rf_log(ctx, RF_LOG_WARNING,
+                   "'%s' was written with another %s; the result will not be that of one run",
+                   r->path, keys[i]);
+    }
+    rf_safetensors_free(now);
+    return st;
+}
+
 static rf_status get_position(const reader *r, rf_train_position *at, int64_t *step_out)
 {
     RF_TRY(get_count(r, "step", step_out));
@@ -277,6 +323,7 @@ static rf_status restore(const reader *r)
     int64_t step = 0;
 
     RF_TRY(check_run(r));
+    RF_TRY(tell_differences(r));
     RF_TRY(get_position(r, &at, &step));
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < t->optimizer.slot_count; i++)
@@ -288,24 +335,58 @@ static rf_status restore(const reader *r)
     return RF_OK;
 }
 
+/* Read a file whose bytes are those that were written. */
+static rf_status read_whole(rf_context *ctx, const char *path, rf_safetensors **out)
+{
+    rf_safetensors *file = NULL;
+    char sum[16];
+
+    RF_TRY(rf_safetensors_read(ctx, path, &file));
+    const char *noted = rf_safetensors_text(file, CHECKSUM);
+    snprintf(sum, sizeof sum, "%08" PRIx32, rf_safetensors_checksum(file, CHECKSUM));
+    if (noted && strcmp(noted, sum) == 0) {
+        *out = file;
+        return RF_OK;
+    }
+    const rf_status st =
+        noted ? rf_fail(ctx, RF_EDATA,
+                        "checkpoint '%s' is damaged: its checksum is %s, its content has %s", path,
+                        noted, sum)
+              : rf_fail(ctx, RF_EDATA,
+                        "'%s' is no training checkpoint: it has no entry '" CHECKSUM "'", path);
+    rf_safetensors_free(file);
+    return st;
+}
+
 /* The newest file that can be read, and its name; *out NULL where there is none at all. */
 static rf_status open_newest(rf_trainer *t, rf_arena *arena, rf_safetensors **out,
                              const char **path_out)
 {
     const char *older = older_path(arena, t->o.checkpoint);
+    const bool spare = older && rf_file_exists(older);
+    char why[512];
 
     if (!older)
         return RF_ENOMEM;
     *path_out = t->o.checkpoint;
-    if (rf_file_exists(t->o.checkpoint)) {
-        const rf_status st = rf_safetensors_read(t->ctx, t->o.checkpoint, out);
-        if (!st || st == RF_ENOMEM || !rf_file_exists(older))
-            return st;
-        rf_log(t->ctx, RF_LOG_WARNING, "%s; falling back to the checkpoint before it, '%s'",
-               rf_context_message(t->ctx), older);
+    if (!rf_file_exists(t->o.checkpoint)) {
+        *path_out = older;
+        return spare ? read_whole(t->ctx, older, out) : RF_OK;
     }
+    rf_status st = read_whole(t->ctx, t->o.checkpoint, out);
+    if (!st || st == RF_ENOMEM || !spare)
+        return st;
+    rf_log(t->ctx, RF_LOG_WARNING, "%s; falling back to the checkpoint before it, '%s'",
+           rf_context_message(t->ctx), older);
+    snprintf(why, sizeof why, "%s", rf_context_message(t->ctx));
     *path_out = older;
-    return rf_file_exists(older) ? rf_safetensors_read(t->ctx, older, out) : RF_OK;
+    st = read_whole(t->ctx, older, out);
+    return st && st != RF_ENOMEM
+               ? rf_fail(t->ctx, st,
+                         "no checkpoint is left to continue from: %s; and the one before, '%s', "
+                         "neither; start without resuming",
+                         why, older)
+               : st;
 }
 
 rf_status rf_checkpoint_resume(rf_trainer *t)

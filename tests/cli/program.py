@@ -25,10 +25,10 @@ class ProgramTest(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def start(self, *words, **options):
-        environment = dict(os.environ, TERM="dumb", OMP_WAIT_POLICY="passive")
-        return subprocess.Popen([REFOLD, *words], cwd=self.folder, env=environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    def start(self, *words, environment=None, **options):
+        environment = dict(os.environ, TERM="dumb", OMP_WAIT_POLICY="passive", **(environment or {}))
+        streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE) | options
+        return subprocess.Popen([REFOLD, *words], cwd=self.folder, env=environment, text=True, **streams)
 
     def run_program(self, *words, **options):
         """Exit code, standard output, standard error."""
@@ -68,6 +68,12 @@ class ProgramTest(unittest.TestCase):
         write_npy(self.path("x.npy"), [count, 1, 8, 8], images(count))
         write_npy(self.path("y.npy"), [count], [i % 3 for i in range(count)], "<i8")
         return "npy:x.npy,y.npy"
+
+
+def faults(library, call, at=0, what="once", count=None):
+    """The environment in which the at-th call of a kind fails: see faults.c."""
+    return {"LD_PRELOAD": library, "FAULT_CALL": call, "FAULT_AT": str(at), "FAULT_DO": str(what)} | \
+        ({"FAULT_COUNT": count} if count else {})
 
 
 def listing(folder):

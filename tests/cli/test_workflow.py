@@ -273,10 +273,15 @@ class Workflow(program.ProgramTest):
             os.unlink(self.path("log.jsonl"))
             self.assertEqual(sorted(os.listdir(self.folder)), ["model.onnx", "x.npy", "y.npy"])
 
-    def test_ctrl_c_during_run_leaves_nothing(self):
+    def test_ctrl_c_during_run_keeps_what_was_trained(self):
         model, data = self.tiny_model(), self.tiny_data()
-        self.interrupt("run", model, "-o", "out", "--data", data, "--epochs", "100000", "--batch", "16")
-        self.assertEqual(sorted(os.listdir(self.folder)), ["log.jsonl", "model.onnx", "x.npy", "y.npy"])
+        words = ["run", model, "-o", "out", "--data", data, "--epochs", "100000", "--batch", "16"]
+        _, err = self.interrupt(*words)
+        self.assertIn("--resume continues from 'out.partial/checkpoint.safetensors'", err)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["log.jsonl", "model.onnx", "out.partial", "x.npy", "y.npy"])
+        os.unlink(self.path("log.jsonl"))
+        self.interrupt(*words, "--checkpoint", "c", "--force")  # of the user's own: nothing else stays
+        self.assertEqual(sorted(os.listdir(self.folder)), ["c", "log.jsonl", "model.onnx", "x.npy", "y.npy"])
 
 
 program.main()
