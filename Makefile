@@ -36,9 +36,11 @@ check-sanitize: setup
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C build-sanitize --no-rebuild --print-errorlogs \
 	    --timeout-multiplier 10
 
-# torchvision's networks through the whole program; minutes, and skipped where PyTorch is missing.
+# Forms of graphs and torchvision's networks through the whole program; minutes, and skipped where python3-onnx or PyTorch
+# is missing.
 check-nets: export OMP_WAIT_POLICY = passive
 check-nets: all
+	@/usr/bin/python3 tests/nets/run_forms.py $(BUILD)/refold || test $$? = 77
 	@/usr/bin/python3 tests/nets/run_nets.py $(BUILD)/refold || test $$? = 77
 
 install: $(BUILD)/build.ninja

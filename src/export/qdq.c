@@ -116,7 +116,7 @@ static rf_status build(rf_qdq *b, const rf_graph *plain)
                                                               : RF_OPSET_PER_AXIS));
     RF_TRY(expand_quantizers(b));
     RF_TRY(rf_qdq_drop_redundant_clips(b));
-    RF_TRY(rf_qdq_keep_fine_softmax(g));
+    RF_TRY(rf_qdq_keep_float(g));
     RF_TRY(rf_qdq_carry_grids(b));
     if (b->choice->int32_bias)
         RF_TRY(rf_qdq_quantize_biases(g));

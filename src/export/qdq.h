@@ -44,8 +44,8 @@ rf_status rf_qdq_expand_parameter(rf_qdq *b, rf_node *q);
 rf_status rf_qdq_expand_activation(rf_qdq *b, rf_node *q);
 /* Clip -> QuantizeLinear without the Clip, where saturation does the same. */
 rf_status rf_qdq_drop_redundant_clips(rf_qdq *b);
-/* Nothing but a Clip that cuts nothing in front of each Softmax whose codes ONNX Runtime would get wrong. */
-rf_status rf_qdq_keep_fine_softmax(rf_graph *g);
+/* A Clip that cuts nothing in front of what ONNX Runtime's integer kernels would get wrong. */
+rf_status rf_qdq_keep_float(rf_graph *g);
 /* Behind operators that only move data, the grid of what they move. */
 rf_status rf_qdq_carry_grids(rf_qdq *b);
 /* Biases of layers whose input and weights are behind DequantizeLinear become int32 behind one of their own. */

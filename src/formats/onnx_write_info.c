@@ -8,6 +8,7 @@ typedef struct infos {
     rf_arena *arena;
     const Onnx__GraphProto *old; /* NULL: the graph was not read from a file */
     bool with_initializers;      /* listed as inputs too */
+    bool opened;                 /* a batch of 0 is written as any */
     rf_map by_name;              /* -> ValueInfoProto of old */
     rf_map made;                 /* name -> NodeProto of old that makes it */
     Onnx__GraphProto *out;
@@ -68,11 +69,68 @@ static Onnx__ValueInfoProto *new_info(infos *w, const rf_value *v)
     return info;
 }
 
+/* --- a batch of 0 --- */
+
+/* NULL where none is declared. */
+static const Onnx__TensorShapeProto *declared_shape(const Onnx__ValueInfoProto *info)
+{
+    const Onnx__TypeProto *type = info->type;
+    const bool is_tensor = type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    return is_tensor ? type->tensor_type->shape : NULL;
+}
+
+static bool has_empty_batch(const Onnx__ValueInfoProto *info)
+{
+    const Onnx__TensorShapeProto *shape = declared_shape(info);
+    return shape && shape->n_dim > 1 &&
+           shape->dim[0]->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE &&
+           shape->dim[0]->dim_value == 0;
+}
+
+static bool opens_batch(const infos *w)
+{
+    bool found = false;
+    for (size_t i = 0; w->g->open_batch && w->old && i < w->old->n_input; i++)
+        found = found || has_empty_batch(w->old->input[i]);
+    return found;
+}
+
+/* A copy of the file's shape, with the batch open. */
+static Onnx__TensorShapeProto *opened_shape(infos *w, const Onnx__TensorShapeProto *old)
+{
+    Onnx__TensorShapeProto *shape = rf_arena_alloc(w->arena, sizeof *shape);
+    Onnx__TensorShapeProto__Dimension **dims = rf_arena_array(w->arena, old->n_dim, sizeof *dims);
+    if (!shape || !dims || !(dims[0] = encode_dim(w, -1, /*axis=*/0)))
+        return NULL;
+    for (size_t i = 1; i < old->n_dim; i++)
+        dims[i] = old->dim[i];
+    *shape = *old;
+    shape->dim = dims;
+    return shape;
+}
+
 /* The file's own, with its dim names and documentation. */
+static Onnx__ValueInfoProto *old_info(infos *w, Onnx__ValueInfoProto *old)
+{
+    if (!w->opened || !has_empty_batch(old))
+        return old;
+    Onnx__ValueInfoProto *info = rf_arena_alloc(w->arena, sizeof *info);
+    Onnx__TypeProto *type = rf_arena_alloc(w->arena, sizeof *type);
+    Onnx__TypeProto__Tensor *tensor = rf_arena_alloc(w->arena, sizeof *tensor);
+    if (!info || !type || !tensor)
+        return NULL;
+    *info = *old;
+    *type = *old->type;
+    *tensor = *old->type->tensor_type;
+    info->type = type;
+    type->tensor_type = tensor;
+    return (tensor->shape = opened_shape(w, tensor->shape)) ? info : NULL;
+}
+
 static Onnx__ValueInfoProto *encode_info(infos *w, const rf_value *v)
 {
     Onnx__ValueInfoProto *old = rf_map_find(&w->by_name, v->name);
-    return old ? old : new_info(w, v);
+    return old ? old_info(w, old) : new_info(w, v);
 }
 
 static rf_status index_infos(infos *w, size_t count, Onnx__ValueInfoProto *const *list)
@@ -122,8 +180,8 @@ static rf_status encode_inputs(infos *w)
     if (!list)
         return RF_ENOMEM;
     for (size_t i = 0; old && i < old->n_input; i++)
-        if (is_still_input(g, old->input[i]))
-            list[count++] = old->input[i];
+        if (is_still_input(g, old->input[i]) && !(list[count++] = old_info(w, old->input[i])))
+            return RF_ENOMEM;
     for (size_t i = 0; i < g->values.count; i++) {
         const rf_value *v = g->values.items[i];
         const bool wanted = v->is_input || (w->with_initializers && rf_onnx_is_initializer(v));
@@ -167,8 +225,9 @@ static rf_status encode_value_info(infos *w)
     if (!list)
         return RF_ENOMEM;
     for (size_t i = 0; i < old->n_value_info; i++) {
-        if (!is_gone(w, old->value_info[i]->name))
-            list[count++] = old->value_info[i];
+        if (!is_gone(w, old->value_info[i]->name) &&
+            !(list[count++] = old_info(w, old->value_info[i])))
+            return RF_ENOMEM;
     }
     w->out->n_value_info = count;
     w->out->value_info = list;
@@ -178,6 +237,7 @@ static rf_status encode_value_info(infos *w)
 static rf_status encode_all(infos *w)
 {
     RF_TRY(index_old(w));
+    w->opened = opens_batch(w);
     RF_TRY(encode_inputs(w));
     RF_TRY(encode_outputs(w));
     return encode_value_info(w);

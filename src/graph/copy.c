@@ -155,6 +155,7 @@ static rf_status make_copy(const rf_graph *g, bool is_outline, rf_graph **out)
     RF_TRY(rf_graph_new(g->ctx, g->name, &copy));
     copy->is_outline = is_outline;
     copy->training_form = g->training_form;
+    copy->open_batch = g->open_batch;
     share_origin(g, copy);
     rf_status st = copy_contents(g, copy);
     if (!st && !(copy->producer = rf_arena_strdup(&copy->arena, g->producer)))

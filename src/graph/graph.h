@@ -91,6 +91,8 @@ struct rf_graph {
     rf_arena arena;
     const char *name;
     const char *producer; /* "pytorch 2.1.0": what wrote the file; "" where it does not say */
+    bool
+        open_batch; /* a batch that the file gives as 0 is written as open, which is how it was read */
     bool training_form; /* BN or Dropout came in training form; the reader made it inference form */
     bool is_outline;    /* constants belong to another graph, which outlives it: only read */
     rf_node *first, *last; /* topological order */

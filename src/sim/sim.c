@@ -105,12 +105,12 @@ static rf_status place_all(rf_sim *sim)
     return st;
 }
 
-/* Takes `copy`, also on failure. */
 static rf_status build_on(rf_graph *copy, const rf_sim_options *options, rf_sim **out)
 {
     static const rf_sim_options defaults = RF_SIM_OPTIONS_INIT;
     rf_sim *sim = NULL;
     RF_TRY(rf_sim_take_graph(copy, options ? options : &defaults, &sim));
+    copy->open_batch = true; /* runtimes feed no batch of 0 */
     rf_status st = rf_graph_compute_params(copy);
     if (st == RF_OK)
         st = place_all(sim);

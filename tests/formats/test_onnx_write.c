@@ -59,6 +59,27 @@ static void changed_weights_are_written_as_they_are_now(void **state)
     end(&m);
 }
 
+static void a_batch_of_0_that_was_opened_is_written_so(void **state)
+{
+    (void)state;
+    static const int64_t dims[] = { 0, 4 };
+    maker m;
+    begin_relu(&m); /* x is [0, 4] */
+    m.graph.output[0] = make_info(&m, "y", 1, 2, dims);
+    rf_graph *g = read_model(&m);
+    g->open_batch = true;
+    Onnx__ModelProto *model = written(g);
+    const Onnx__ValueInfoProto *infos[] = { model->graph->input[0], model->graph->output[0] };
+    for (int i = 0; i < 2; i++) {
+        Onnx__TensorShapeProto__Dimension **dim = infos[i]->type->tensor_type->shape->dim;
+        assert_string_equal(dim[0]->dim_param, "batch");
+        assert_int_equal(dim[1]->dim_value, 4);
+    }
+    onnx__model_proto__free_unpacked(model, NULL);
+    rf_graph_free(g);
+    end(&m);
+}
+
 static void changed_nodes_keep_what_did_not_change(void **state)
 {
     (void)state;
@@ -227,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_graph_of_our_own_says_who_made_it),
         cmocka_unit_test(changed_weights_are_written_as_they_are_now),
+        cmocka_unit_test(a_batch_of_0_that_was_opened_is_written_so),
         cmocka_unit_test(changed_nodes_keep_what_did_not_change),
         cmocka_unit_test(a_name_that_another_node_has_is_left_out),
         cmocka_unit_test(old_files_list_new_initializers_as_inputs),
