@@ -10,6 +10,8 @@
 #include "json_writer.h"
 #include "option_json.h"
 #include "output_path.h"
+#include "processes.h"
+#include "report_input.h"
 #include "step_options.h"
 #include "work_folder.h"
 #include "workflow.h"
@@ -60,6 +62,7 @@ static void make_summary(const cli_workflow *w, cli_json *j)
     for (int i = 0; i < w->count; i++)
         json_step(j, w, &w->steps[i]);
     cli_json_end(j);
+    cli_json_training(j, "training", &w->record);
     cli_json_object(j, "fold");
     cli_json_fold(j, w->fold);
     cli_json_end(j);
@@ -80,6 +83,31 @@ static int save_summary(cli_session *s, const cli_json *summary, const char *fol
     return ok ? 0
               : cli_error(s, CLI_EXIT_FAILED, "cannot write summary.json: %s",
                           strerror(cause ? cause : EIO));
+}
+
+/* report.html and its document; where it fails, the run has not. */
+static void save_report(const cli_workflow *w, const cli_json *summary)
+{
+    cli_session *s = w->s;
+    char *text = summary->failed ? NULL : strndup(summary->text, summary->length);
+    char *page = cli_path_join(w->folder, "report.html"),
+         *document = cli_path_join(w->folder, "report.json");
+    const cli_report_source source = { .path = w->folder,
+                                       .summary = text,
+                                       .dataset = w->validation ? w->validation : w->data };
+    rf_report *report = NULL;
+    const int code = text && page && document ? cli_report_make(s, &source, &report) : 0;
+    rf_status st = report ? rf_report_save_json(report, document, /*force=*/true) : RF_OK;
+    if (report && !st)
+        st = rf_report_save_html(report, page, /*force=*/true);
+    if (st)
+        cli_warn(s, "%s", rf_context_message(s->ctx));
+    if (st || code)
+        cli_warn(s, "the run is complete but for its report; 'refold report' can try again");
+    rf_report_free(report);
+    free(document);
+    free(page);
+    free(text);
 }
 
 static void print_table(const cli_workflow *w)
@@ -105,6 +133,8 @@ static int finish(cli_workflow *w, cli_work_folder *work)
     cli_json summary = { 0 };
     make_summary(w, &summary);
     int code = save_summary(s, &summary, work->path);
+    if (!code && cli_speaks(s))
+        save_report(w, &summary);
     if (!code)
         code = cli_work_commit(s, work);
     if (!code) {
@@ -179,7 +209,8 @@ static int open_data(cli_workflow *w)
 static int check_output(cli_session *s)
 {
     static const char *const names[] = { "quantized.onnx", "trained.onnx", "reestimated.onnx",
-                                         "folded.onnx", "summary.json" };
+                                         "folded.onnx",    "summary.json", "report.html",
+                                         "report.json" };
     int code = cli_output_check_new_folder(s, s->options->output);
     if (!code)
         code = cli_output_check_exports(s);
@@ -210,8 +241,10 @@ int cmd_run(cli_session *s)
     if (!code) {
         w.folder = work.path;
         w.checkpoint = work.checkpoint;
-        code = cli_workflow_run(&w);
+        code = cli_record_open(s, &w.record);
     }
+    if (!code)
+        code = cli_workflow_run(&w);
     if (!code)
         code = finish(&w, &work);
     cli_work_end(s, &work);

@@ -5,6 +5,7 @@
 #include "model_input.h"
 #include "output_path.h"
 #include "step_options.h"
+#include "training_record.h"
 
 static void print_json(cli_session *s, const cli_model *model, const rf_training *t, bool saved)
 {
@@ -64,10 +65,16 @@ static int finish(cli_session *s, const cli_model *model, const rf_training *t)
 static int train(cli_session *s, cli_model *model, const rf_dataset *data,
                  const rf_dataset *validation)
 {
-    const rf_train_options options = cli_train_options(s->options, validation);
+    rf_train_options options = cli_train_options(s->options, validation);
     rf_training training;
+    cli_record record;
+    const int code = cli_record_open(s, &record);
+    if (code)
+        return code;
+    cli_record_attach(&record, &options);
     const rf_status st = model->sim ? rf_train_sim(model->sim, data, &options, &training)
                                     : rf_train_graph(model->graph, data, &options, &training);
+    cli_record_close(&record);
     return st ? cli_fail(s, st) : finish(s, model, &training);
 }
 

@@ -157,6 +157,19 @@ const cli_command cli_commands[] = {
       .run = cmd_encodings,
       .example = "refold encodings 4.onnx --json",
       .groups = { &cli_group_general } },
+    { .name = "report",
+      .operand = "DIR-or-SIM",
+      .usage = "DIR-or-SIM -o FILE [options]",
+      .summary = "what a run or a simulation holds, as one HTML page",
+      .description =
+          "Steps, training curves, BN statistics before and after re-estimation, integer codes of "
+          "the weights, ranges, errors by layer, sizes and options, in one file that needs nothing "
+          "beside it. run has written one already: report.html. Clipping and errors are measured "
+          "with --data; without, those that run has measured are shown again.",
+      .run = cmd_report,
+      .checks = "data",
+      .example = "refold report 4.onnx --data val/ --preset imagenet -o report.html",
+      .groups = { &cli_group_report, &cli_group_data, &cli_group_general } },
     { .name = "convert",
       .operand = "FILE",
       .usage = "FILE -o MODEL [options]",

@@ -17,6 +17,7 @@ int cmd_run(cli_session *session);
 int cmd_inspect(cli_session *session);
 int cmd_quantize(cli_session *session);
 int cmd_train(cli_session *session);
+int cmd_report(cli_session *session);
 int cmd_reestimate(cli_session *session);
 int cmd_fold(cli_session *session);
 int cmd_export(cli_session *session);

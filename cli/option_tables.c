@@ -342,6 +342,27 @@ const cli_group cli_group_calibration = {
         END },
 };
 
+const cli_group cli_group_report = {
+    "Report",
+    (const cli_option[]){ { .name = "output",
+                            .letter = 'o',
+                            .kind = CLI_TEXT,
+                            .required = true,
+                            .argument = "FILE",
+                            .help = "HTML file to write",
+                            FIELD(output) },
+                          { .name = "samples",
+                            .kind = CLI_INT,
+                            .argument = "N",
+                            .help = "with --data: measure clipping and errors on the first N",
+                            .fallback = "256",
+                            FIELD(samples),
+                            .min = 1,
+                            .max = MOST },
+                          FORCE,
+                          END },
+};
+
 const cli_group cli_group_inspection = {
     "Inspection",
     (const cli_option[]){ { .name = "batch",
@@ -491,6 +512,13 @@ const cli_group cli_group_training = {
               "continue from --checkpoint, with epochs and steps counted from the first one; from "
               "the beginning where there is none",
           FIELD(resume) },
+        { .name = "tensorboard",
+          .kind = CLI_TEXT,
+          .argument = "DIR",
+          .help = "event files for TensorBoard: loss, top-1 and learning rate of every step and "
+                  "epoch",
+          .shown = "none",
+          FIELD(tensorboard) },
         END },
 };
 

@@ -50,6 +50,7 @@ typedef struct cli_options {
     const char *optimizer, *schedule, *checkpoint;
     double learning_rate, momentum, weight_decay, encoding_learning_rate, warmup, label_smoothing;
     bool no_shuffle, resume;
+    const char *tensorboard;
     /* re-estimation, fold */
     int64_t batches;
     const char *estimator, *to;
@@ -110,7 +111,7 @@ extern const cli_group cli_group_processes, cli_group_analysis;
 extern const cli_group cli_group_import, cli_group_export_to;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
     cli_group_compare, cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
-    cli_group_calibration, cli_group_inspection, cli_group_load_encodings, cli_group_training,
+    cli_group_calibration, cli_group_inspection, cli_group_report, cli_group_load_encodings, cli_group_training,
     cli_group_reestimation, cli_group_order, cli_group_fold, cli_group_export, cli_group_zoo,
     cli_group_general;
 
@@ -153,5 +154,10 @@ void cli_help_command(const cli_command *command);
 /* troff and bash; NULL: the page of the program itself. */
 void cli_help_man(const cli_command *command);
 void cli_help_completion(void);
+/* docs/COMMANDS.md */
+void cli_help_markdown(void);
+#define CLI_OPTION_TEXT 400
+/* "what it does (default 128)". */
+void cli_option_text(const cli_command *command, const cli_option *option, char *text, size_t size);
 
 #endif

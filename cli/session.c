@@ -51,8 +51,10 @@ double cli_seconds(void)
 }
 
 /* The head that every line of the log has: time, seconds since the start, what it is. */
-static void log_begin(cli_session *s, cli_json *j, const char *event)
+bool cli_log_begin(cli_session *s, cli_json *j, const char *event)
 {
+    if (!s || !s->log)
+        return false;
     char stamp[32];
     const time_t now = time(NULL);
     struct tm utc;
@@ -62,9 +64,10 @@ static void log_begin(cli_session *s, cli_json *j, const char *event)
     cli_json_real(j, "seconds", cli_seconds() - s->start);
     cli_json_text(j, "command", s->command->name);
     cli_json_text(j, "event", event);
+    return true;
 }
 
-static void log_end(cli_session *s, cli_json *j)
+void cli_log_end(cli_session *s, cli_json *j)
 {
     cli_json_end(j);
     cli_json_write(j, s->log);
@@ -74,21 +77,19 @@ static void log_end(cli_session *s, cli_json *j)
 
 static void log_message(cli_session *s, const char *level, const char *text)
 {
-    if (!s || !s->log)
-        return;
     cli_json j = { .compact = true };
-    log_begin(s, &j, "message");
+    if (!cli_log_begin(s, &j, "message"))
+        return;
     cli_json_text(&j, "level", level);
     cli_json_text(&j, "text", text);
-    log_end(s, &j);
+    cli_log_end(s, &j);
 }
 
 static void log_progress(cli_session *s, const rf_progress *p)
 {
-    if (!s->log)
-        return;
     cli_json j = { .compact = true };
-    log_begin(s, &j, "progress");
+    if (!cli_log_begin(s, &j, "progress"))
+        return;
     cli_json_text(&j, "task", p->task);
     cli_json_int(&j, "done", p->done);
     cli_json_int(&j, "total", p->total);
@@ -96,9 +97,10 @@ static void log_progress(cli_session *s, const rf_progress *p)
     cli_json_int(&j, "epoch", p->epoch);
     cli_json_int(&j, "epochs", p->epochs);
     cli_json_real(&j, "img_per_s", p->img_per_s);
+    cli_json_real(&j, "seconds_left", p->seconds_left);
     cli_json_real(&j, "loss", p->loss);
     cli_json_real(&j, "top1", p->top1);
-    log_end(s, &j);
+    cli_log_end(s, &j);
 }
 
 /* One line for people. `colour` is an SGR number, 0: none. */

@@ -11,6 +11,8 @@
 
 #define CLI_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 
+struct cli_json;
+
 typedef struct cli_session {
     const cli_command *command;
     const cli_options *options;
@@ -37,6 +39,10 @@ int cli_usage_error(const cli_command *command, const char *format, ...) CLI_PRI
 /* A line on standard error; not with --quiet. */
 void cli_note(cli_session *session, const char *format, ...) CLI_PRINTF(2, 3);
 void cli_warn(cli_session *session, const char *format, ...) CLI_PRINTF(2, 3);
+
+/* A line of --log: false, and nothing begun, without one. Fields may follow until the end. */
+bool cli_log_begin(cli_session *session, struct cli_json *line, const char *event);
+void cli_log_end(cli_session *session, struct cli_json *line);
 
 bool cli_interrupted(void);
 double cli_seconds(void);

@@ -77,6 +77,7 @@ static int step_train(cli_workflow *w, cli_step *step)
     /* The step is evaluated when it is done; after each epoch only where there are several. */
     rf_train_options options = cli_train_options(o, o->epochs > 1 ? w->validation : NULL);
     options.checkpoint = w->checkpoint;
+    cli_record_attach(&w->record, &options);
     const rf_status st = rf_train_sim(w->sim, w->data, &options, &w->training);
     if (st)
         return cli_fail(w->s, st);
@@ -211,6 +212,7 @@ void cli_workflow_release(cli_workflow *w)
 {
     for (int i = 0; i < w->count; i++)
         free(w->steps[i].file);
+    cli_record_close(&w->record);
     rf_export_report_free(w->exported);
     rf_fold_report_free(w->fold);
     rf_dataset_free(w->validation);

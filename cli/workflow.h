@@ -3,6 +3,7 @@
 #define CLI_WORKFLOW_H
 
 #include "session.h"
+#include "training_record.h"
 
 enum { CLI_STEP_COUNT = 6 };
 
@@ -21,6 +22,7 @@ typedef struct cli_workflow {
     const char *folder;            /* where files are written now */
     const char *checkpoint;        /* of the training */
     rf_training training;
+    cli_record record; /* of the training */
     int64_t batches; /* of re-estimation */
     rf_fold_report *fold;
     rf_export_report *exported;

@@ -17,6 +17,7 @@
  *    11  inspection              what a network holds, and what would become of it
  *    12  comparison              two networks on the same samples, tensor by tensor
  *    13  several processes       the same steps, shared by the ranks of an MPI job
+ *    14  looking at it           event files for TensorBoard, the report
  *    15  sensitivity             which layer's quantizers cost what
  *
  * Conventions. A function that can fail returns rf_status; on failure no output argument has been
@@ -438,6 +439,8 @@ typedef struct rf_quantizer {
     const float *min, *max; /* [count] stored ends of the range, real units */
     const double *scale;    /* [count] real units a code */
     const int64_t *offset;  /* [count] codes */
+    double
+        changed; /* of a parameter: share of its codes that the last epoch of training changed; NaN: not trained */
 } rf_quantizer;
 
 /**
@@ -528,6 +531,18 @@ RF_API RF_MUST_USE rf_status rf_sim_load_encodings(rf_sim *sim, const char *path
 
 /* --------------------------------------------------------------------------- 6  training --- */
 
+/** What one step, or the end of an epoch, gave. */
+typedef struct rf_train_event {
+    int64_t step;           /* steps done in all, also by the runs before a resume */
+    int64_t epoch;          /* the present one, from 1 */
+    bool epoch_end;         /* loss and top1 are of the whole epoch; else of this step's batch */
+    double loss, top1;      /* mean cross-entropy; percent */
+    double learning_rate;   /* that the step was taken with */
+    rf_accuracy validation; /* at an epoch's end; samples 0 without */
+} rf_train_event;
+/** Called on the thread that trains, after every step and at every epoch's end; on every rank of a job. */
+typedef void (*rf_train_event_fn)(void *user, const rf_train_event *event);
+
 typedef struct rf_train_options {
     int64_t epochs;        /* 0: 1, unless steps is given */
     int64_t steps;         /* stop after so many steps; 0: by epochs */
@@ -554,6 +569,8 @@ typedef struct rf_train_options {
     int64_t checkpoint_every; /* steps; 0: epochs only */
     bool
         resume; /* continue from `checkpoint` where it exists; epochs and steps count from the first one */
+    rf_train_event_fn on_event; /* NULL: none */
+    void *on_event_user;
 } rf_train_options;
 #define RF_TRAIN_OPTIONS_INIT                                                                      \
     {                                                                                              \
@@ -568,7 +585,7 @@ typedef struct rf_training {
     rf_accuracy validation;       /* after the last epoch; samples 0 without */
     double seconds, img_per_s;
     bool interrupted; /* stopped by rf_context_interrupt; what was learned until then is kept */
-    int processes;         /* that trained together */
+    int processes;    /* that trained together */
     double bytes_per_step; /* that this process gave to the others: gradients, statistics, counts */
     double seconds_waited; /* for the others, and for sums that were still under way */
 } rf_training;
@@ -952,7 +969,7 @@ RF_API void rf_compared_free(rf_compared *compared);
  * MPI, do nothing. From then on rf_sim_calibrate, rf_train_*, rf_reestimate_* and rf_evaluate are collective: every rank
  * calls them with the same arguments, reads its share of each epoch, and has the same result; `batch` is that of all
  * ranks together. Rank 0 alone reads and writes checkpoints. One context of a process may do this, once.
- * Docs: SCALING.md; formulas: NUMERICS.md, section 9.
+ * Docs: SCALING.md; formulas: NUMERICS.md, section 11.
  * @param timeout seconds that a rank waits for the others before it gives up and names those that did not come
  * @return RF_OK, RF_EARG (timeout), RF_ESTATE (joined already), RF_EIO (MPI), RF_ENOMEM
  */
@@ -964,6 +981,70 @@ RF_API void rf_distributed_abort(rf_context *ctx, int exit_code);
 RF_API int rf_distributed_rank(const rf_context *ctx); /**< from 0; 0 alone */
 RF_API int rf_distributed_size(const rf_context *ctx); /**< processes; 1 alone */
 RF_API bool rf_distributed_available(void);            /**< built with MPI */
+
+/* --------------------------------------------------------------------- 14  looking at it --- */
+
+/** Scalars over steps, as TensorBoard and its like read them: TFRecord framing around Event messages. */
+typedef struct rf_event_file rf_event_file;
+
+/** Begin a new file of its own in folder `dir`, which is made if missing. @return RF_OK, RF_EIO, RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_event_file_new(rf_context *ctx, const char *dir,
+                                               rf_event_file **out);
+/** One point of the curve `tag`; what is not finite is left out. On disk when this returns. @return RF_OK, RF_EIO */
+RF_API RF_MUST_USE rf_status rf_event_file_scalar(rf_event_file *file, const char *tag,
+                                                  int64_t step, double value);
+RF_API void rf_event_file_free(rf_event_file *file);
+
+/** A file beside the simulation, to be listed with its size. */
+typedef struct rf_report_file {
+    const char *name;
+    int64_t bytes;
+} rf_report_file;
+
+/** What a report draws on besides its simulation; NULL or 0: is not there, and the report says so. */
+typedef struct rf_report_options {
+    const char *title; /* NULL: the model of the run */
+    const char *run;   /* JSON text of `refold run`, its summary.json: steps, curves, options */
+    const char *
+        measured; /* JSON text of an earlier report, whose measurements stand where there is no data set */
+    rf_sim *calibrated;  /* the simulation as it was before training: codes before */
+    rf_sim *trained;     /* before re-estimation: statistics before */
+    rf_sim *reestimated; /* before the fold: its BN, with the statistics after */
+    int file_count;
+    const rf_report_file *files;
+    const rf_dataset
+        *dataset;           /* to measure clipping and errors on: samples in order, not augmented */
+    int64_t samples;        /* 0: 256 */
+    int64_t batch;          /* at most; 0: 128 */
+    const rf_graph *target; /* the exported QDQ model, run by `runner` against the simulation */
+    const rf_runner *runner;
+    const char *no_target; /* why there is none: a sentence */
+} rf_report_options;
+#define RF_REPORT_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+typedef struct rf_report rf_report;
+
+/**
+ * Gather what there is to see of a simulation: BN statistics before and after re-estimation, integer codes of the
+ * weights, ranges and clipping of activations, SQNR by tensor against float32 and of the target against the simulation,
+ * sizes, options and versions. The document is described in docs/FILE_FORMAT.md. A measurement that cannot be taken
+ * leaves its reason in the report. @param options  may be NULL
+ * @return RF_OK, RF_EARG, RF_EDATA (run or measured are no JSON), RF_ENOMEM, RF_EINTERRUPTED
+ */
+RF_API RF_MUST_USE rf_status rf_report_new(rf_sim *sim, const rf_report_options *options,
+                                           rf_report **out);
+/** The document, one line of ASCII; lives with the report. */
+RF_API const char *rf_report_json(const rf_report *report);
+/** Write it as JSON. @return RF_OK, RF_EEXIST, RF_EIO */
+RF_API RF_MUST_USE rf_status rf_report_save_json(const rf_report *report, const char *path,
+                                                 bool force);
+/** Write it as one HTML page that needs nothing else, no network either. @return RF_OK, RF_EEXIST, RF_EIO, RF_ENOMEM */
+RF_API RF_MUST_USE rf_status rf_report_save_html(const rf_report *report, const char *path,
+                                                 bool force);
+RF_API void rf_report_free(rf_report *report);
 
 /* ----------------------------------------------------------------------- 15  sensitivity --- */
 

@@ -1,4 +1,5 @@
 /* Quantizers as nodes of the graph: reading their attributes, their ranges, inserting them, and codes. */
+#include <math.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -56,6 +57,11 @@ int rf_quantizer_axis(const rf_node *n)
 bool rf_quantizer_is_param(const rf_node *n)
 {
     return strcmp(rf_attr_string(n, "kind", "activation"), "param") == 0;
+}
+
+double rf_quantizer_changed(const rf_node *n)
+{
+    return (double)rf_attr_float(n, RF_CHANGED_CODES, NAN);
 }
 
 float *rf_quantizer_min(const rf_node *n)

@@ -274,6 +274,7 @@ rf_status rf_sim_quantizer(rf_sim *sim, int index, rf_quantizer *out)
         .max = rf_quantizer_max(n),
         .scale = sim->views[index].scale,
         .offset = sim->views[index].offset,
+        .changed = rf_quantizer_changed(n),
     };
     return RF_OK;
 }

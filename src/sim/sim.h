@@ -66,6 +66,9 @@ typedef struct rf_quantizer_desc {
 rf_status rf_sim_insert(rf_sim *sim, const rf_quantizer_desc *desc, rf_node **out);
 /* Integer codes of a param quantizer's tensor under its present range; codes in the signed or unsigned grid as q - no offset: q in [0, steps]. [count of tensor], rf_free. */
 rf_status rf_quantizer_codes(rf_context *ctx, const rf_node *fakequant, int32_t **out);
+/* Share of a parameter's codes that the last epoch of training changed; NaN: not known. */
+double rf_quantizer_changed(const rf_node *fakequant);
+#define RF_CHANGED_CODES "refold_changed_codes"
 
 /* The simulation that rf_sim_new would build, to look at: on the constants of `graph`, which must outlive it; channels of
  * negative gamma keep their signs. */

@@ -33,13 +33,16 @@ static json_t *quantizer_json(const rf_node *n)
     const rf_qspec spec = rf_quantizer_spec(n);
     const int axis = rf_quantizer_axis(n);
     const int64_t count = rf_quantizer_count(n);
-    return json_pack(
+    json_t *object = json_pack(
         "{s:s, s:s, s:i, s:b, s:b, s:b, s:o, s:b, s:b, s:o, s:o}", "tensor",
         rf_quantizer_tensor(n)->name, "kind", rf_quantizer_is_param(n) ? "param" : "activation",
         "bitwidth", spec.bitwidth, "symmetric", spec.symmetric, "strict_symmetric", spec.strict,
         "unsigned_symmetric", spec.is_unsigned, "axis", axis < 0 ? json_null() : json_integer(axis),
         "enabled", rf_quantizer_enabled(n), "frozen", rf_attr_int(n, "frozen", 0) != 0, "min",
         floats_json(rf_quantizer_min(n), count), "max", floats_json(rf_quantizer_max(n), count));
+    if (object && isfinite(rf_quantizer_changed(n)))
+        (void)json_object_set_new(object, "changed", json_real(rf_quantizer_changed(n)));
+    return object;
 }
 
 static json_t *negative_gamma_json(const rf_graph *g)
@@ -209,6 +212,18 @@ static rf_status read_ends(const reader *r, const json_t *object, const char *ke
     return RF_OK;
 }
 
+/* Files of simulations that were not trained have no such number. */
+static rf_status read_changed(const reader *r, const json_t *object, rf_node *n)
+{
+    const json_t *value = json_object_get(object, "changed");
+    const double share = json_number_value(value);
+    if (!value)
+        return RF_OK;
+    if (!json_is_number(value) || share < 0.0 || share > 1.0)
+        return fail_quantizer(r, "changed", "a number from 0 to 1");
+    return rf_node_set_float(r->sim->graph, n, RF_CHANGED_CODES, share);
+}
+
 static rf_status insert_quantizer(const reader *r, const json_t *object,
                                   const rf_quantizer_desc *desc)
 {
@@ -223,6 +238,8 @@ static rf_status insert_quantizer(const reader *r, const json_t *object,
         st = read_ends(r, object, "max", ends + count, count);
     if (st == RF_OK)
         st = rf_quantizer_set_range(r->sim, n, ends, ends + count, count);
+    if (st == RF_OK)
+        st = read_changed(r, object, n);
     rf_free(r->ctx, ends);
     return st;
 }
@@ -307,6 +324,11 @@ static rf_status read_document(const reader *r, const json_t *root, rf_sim_optio
     return read_options(r, root, options_out);
 }
 
+static bool is_false(const json_t *root, const char *key)
+{
+    return json_is_false(json_object_get(json_object_get(root, "options"), key));
+}
+
 /* Build the sim around g (taken, also on failure) as `root` says. */
 static rf_status restore(reader *r, rf_graph *g, const json_t *root, rf_sim **out)
 {
@@ -324,11 +346,8 @@ static rf_status restore(reader *r, rf_graph *g, const json_t *root, rf_sim **ou
     if (st != RF_OK)
         return st;
     r->sim->state = state;
-static bool is_false(const json_t *root, const char *key)
-{
-    return json_is_false(json_object_get(json_object_get(root, "options"), key));
-}
-
+    r->sim->param_symmetric = !is_false(root, "param_symmetric");
+    r->sim->per_channel = !is_false(root, "per_channel");
     st = read_negative_gamma(r, root);
     if (st == RF_OK)
         st = read_quantizers(r, root);
@@ -346,8 +365,6 @@ static rf_status load_document(const reader *r, const rf_graph *g, json_t **out)
     json_error_t error;
     const char *text = rf_graph_metadata(g, RF_SIM_KEY);
     if (!text)
-    r->sim->param_symmetric = !is_false(root, "param_symmetric");
-    r->sim->per_channel = !is_false(root, "per_channel");
         return rf_fail(r->ctx, RF_ESTATE,
                        "'%s' is a plain model without a simulation; make one with refold quantize",
                        r->path);

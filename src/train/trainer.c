@@ -194,6 +194,7 @@ static void update_params(rf_trainer *t, const rf_plan *plan)
     const double factor =
         rf_schedule_factor(&t->schedule, t->optimizer.step, t->per_epoch, t->total);
 
+    t->learning_rate = factor * t->o.learning_rate;
     rf_optimizer_begin(&t->optimizer);
     for (size_t i = 0; i < t->params.count; i++) {
         const rf_param *p = &t->params.items[i];
@@ -209,6 +210,14 @@ static void update_params(rf_trainer *t, const rf_plan *plan)
     }
 }
 
+static void tell(const rf_trainer *t, rf_train_event event)
+{
+    event.step = t->optimizer.step;
+    event.learning_rate = t->learning_rate;
+    if (t->o.on_event)
+        t->o.on_event(t->o.on_event_user, &event);
+}
+
 static void count_step(rf_trainer *t, const rf_loss_sums *sums)
 {
     if (t->optimizer.step == 1)
@@ -218,6 +227,9 @@ static void count_step(rf_trainer *t, const rf_loss_sums *sums)
     t->at.train_top1 = rf_loss_percent(t->at.sums.top1, t->at.sums.samples);
     t->at.batch++;
     t->images += sums->samples;
+    tell(t, (rf_train_event){ .epoch = t->at.epoch + 1,
+                              .loss = rf_loss_mean(sums),
+                              .top1 = rf_loss_percent(sums->top1, sums->samples) });
 }
 
 /* Loss and gradients of the samples that are here. */
@@ -332,12 +344,18 @@ static rf_status end_epoch(rf_trainer *t)
         t->at.batch = 0;
         t->at.sums = (rf_loss_sums){ 0 };
     }
+    RF_TRY(rf_code_changes_end(&t->changes));
     /* Before the validation, so that nothing learned is lost when that is interrupted. */
     if (t->o.checkpoint)
         RF_TRY(rf_checkpoint_write(t));
     if (t->o.validation)
         RF_TRY(rf_evaluate(t->g, t->o.validation, t->o.batch, &t->validation));
     log_epoch(t, epoch);
+    tell(t, (rf_train_event){ .epoch = epoch,
+                              .epoch_end = true,
+                              .loss = t->at.last_loss,
+                              .top1 = t->at.train_top1,
+                              .validation = t->validation });
     return RF_OK;
 }
 
@@ -351,6 +369,7 @@ static rf_status run_epochs(rf_trainer *t)
     rf_meter_start(&t->meter, t->ctx, "train", "img", images);
     while (t->optimizer.step < t->total) {
         RF_TRY(open_feed(t));
+        RF_TRY(rf_code_changes_begin(&t->changes));
         const double start = rf_clock_seconds();
         const rf_status st = run_batches(t);
         t->train_seconds += rf_clock_seconds() - start;
@@ -409,6 +428,8 @@ static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
     bool interrupted = false;
     rf_status st = start_together(&t, prepare(&t, options));
 
+    if (!st)
+        st = rf_code_changes_init(&t.changes, sim);
     if (!st) {
         st = run_epochs(&t);
         interrupted = st == RF_EINTERRUPTED;
@@ -418,6 +439,7 @@ static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
     }
     if (!st && out)
         report(&t, interrupted, out);
+    rf_code_changes_release(&t.changes);
     rf_feed_free(t.feed);
     rf_exchange_release(&t.exchange);
     rf_optimizer_release(&t.optimizer);

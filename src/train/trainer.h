@@ -6,6 +6,7 @@
 #include "ops/params.h"
 #include "sim/feed.h"
 #include "sim/sim.h"
+#include "train/code_changes.h"
 #include "train/exchange.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
@@ -35,6 +36,8 @@ typedef struct rf_trainer {
     int64_t per_epoch, total; /* steps */
     rf_train_position at;
     rf_accuracy validation;
+    double learning_rate; /* of the last step */
+    rf_code_changes changes;
     rf_meter meter;
     int64_t images; /* trained on in this call */
     double train_seconds;
