@@ -34,7 +34,7 @@ static void print_wrapped(const char *text, int column)
 }
 
 /* "help text (default 128)". */
-static void option_text(const cli_command *command, const cli_option *o, char *text, size_t size)
+void cli_option_text(const cli_command *command, const cli_option *o, char *text, size_t size)
 {
     const bool demanded =
         o->required && !(command->checks && strcmp(command->checks, o->name) == 0);
@@ -47,11 +47,11 @@ static void option_text(const cli_command *command, const cli_option *o, char *t
 
 static void print_option(const cli_command *command, const cli_option *o)
 {
-    char head[96], text[400];
+    char head[96], text[CLI_OPTION_TEXT];
     snprintf(head, sizeof head, "  %c%c%c --%s%s%s", o->letter ? '-' : ' ',
              o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name, o->argument ? " " : "",
              o->argument ? o->argument : "");
-    option_text(command, o, text, sizeof text);
+    cli_option_text(command, o, text, sizeof text);
     if ((int)strlen(head) + 2 > OPTION_COLUMN)
         printf("%s\n%*s", head, OPTION_COLUMN, "");
     else
@@ -100,7 +100,7 @@ static void print_troff(const char *text)
 
 static void man_option(const cli_command *command, const cli_option *o)
 {
-    char text[400];
+    char text[CLI_OPTION_TEXT];
     fputs(".TP\n.B ", stdout);
     if (o->letter)
         printf("\\-%c, ", o->letter);
@@ -112,7 +112,7 @@ static void man_option(const cli_command *command, const cli_option *o)
         fputs("\\fR", stdout);
     }
     putchar('\n');
-    option_text(command, o, text, sizeof text);
+    cli_option_text(command, o, text, sizeof text);
     fputs("\\&", stdout);
     print_troff(text);
     putchar('\n');

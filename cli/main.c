@@ -24,12 +24,16 @@ static int unknown_command(const char *name)
     return cli_usage_error(NULL, "unknown command '%s'", name);
 }
 
-/* help [COMMAND]; help --man [COMMAND] and help --completion are for packagers. */
+/* help [COMMAND]; help --man [COMMAND], --completion and --markdown are for packagers. */
 static int help(int count, char **words)
 {
     const bool man = count > 0 && strcmp(words[0], "--man") == 0;
     if (count > 0 && strcmp(words[0], "--completion") == 0) {
         cli_help_completion();
+        return 0;
+    }
+    if (count > 0 && strcmp(words[0], "--markdown") == 0) {
+        cli_help_markdown();
         return 0;
     }
     const char *name = count > man ? words[man] : NULL;
@@ -60,8 +64,7 @@ static int run_command(const cli_command *command, int count, char **words)
     if (!code && cli_processes_takes_part(&session))
         code = command->run(&session);
     code = cli_processes_leave(&session, code);
-    cli_session_close(&session);
-    return code;
+    return cli_session_close(&session, code);
 }
 
 static int dispatch(int count, char **words)
