@@ -70,8 +70,9 @@ bool cli_log_begin(cli_session *s, cli_json *j, const char *event)
 void cli_log_end(cli_session *s, cli_json *j)
 {
     cli_json_end(j);
-    cli_json_write(j, s->log);
-    fflush(s->log);
+    errno = 0;
+    if ((!cli_json_write(j, s->log) || fflush(s->log) != 0) && !s->log_error)
+        s->log_error = errno ? errno : EIO;
     cli_json_release(j);
 }
 
@@ -192,14 +193,27 @@ int cli_session_open(cli_session *s, const cli_command *command, const cli_optio
     return code ? code : open_log(s);
 }
 
-void cli_session_close(cli_session *s)
+/* A log that lost lines makes a command that did everything else fail, and is told once, at its end. */
+static int close_log(cli_session *s, int code)
+{
+    FILE *log = s->log;
+    s->log = NULL;
+    if (log && fclose(log) != 0 && !s->log_error)
+        s->log_error = errno ? errno : EIO;
+    return s->log_error && code == 0
+               ? cli_error(s, CLI_EXIT_FAILED, "--log '%s': %s; lines are missing", s->options->log,
+                           strerror(s->log_error))
+               : code;
+}
+
+int cli_session_close(cli_session *s, int code)
 {
     cli_progress_clear(s);
+    code = close_log(s, code);
     atomic_store(&running, NULL);
     rf_context_free(s->ctx);
-    if (s->log)
-        fclose(s->log);
     *s = (cli_session){ 0 };
+    return code;
 }
 
 /* Gives the code. Among several processes a fault of one is told by that one, with its rank. */

@@ -19,6 +19,7 @@ typedef struct cli_session {
     bool channels_last; /* arrays of inputs lay so; outputs go back the same way */
     rf_context *ctx;
     FILE *log;     /* --log, or NULL */
+    int log_error; /* errno of the first line that it lost, or 0 */
     double start;  /* seconds of the monotonic clock */
     bool terminal; /* standard error is one that can redraw a line */
     bool colour;
@@ -28,7 +29,8 @@ typedef struct cli_session {
 } cli_session;
 
 int cli_session_open(cli_session *session, const cli_command *command, const cli_options *options);
-void cli_session_close(cli_session *session);
+/* Gives the exit code: `code`, or that of a log that could not be written. */
+int cli_session_close(cli_session *session, int code);
 
 /* Report the context's message and give the exit code that belongs to `status`. */
 int cli_fail(cli_session *session, rf_status status);

@@ -210,13 +210,19 @@ static int take_over(cli_session *s, const cli_work_folder *w)
     return settle_options(s, w->path, continues);
 }
 
+static void discard(const char *path)
+{
+    remove_files(path, always);
+    (void)rmdir(path);
+}
+
 static void forget(cli_work_folder *w)
 {
-    if (w->lock > 0)
+    if (w->lock >= 0)
         close(w->lock);
     free(w->path);
     free(w->checkpoint);
-    *w = (cli_work_folder){ 0 };
+    *w = (cli_work_folder){ .lock = -1 };
 }
 
 int cli_work_begin(cli_session *s, cli_work_folder *out)
@@ -236,17 +242,14 @@ int cli_work_begin(cli_session *s, cli_work_folder *out)
         w.checkpoint = o->checkpoint ? strdup(o->checkpoint) : cli_path_join(w.path, CHECKPOINT);
         code = w.checkpoint ? 0 : out_of_memory(s);
     }
-    if (code)
-        forget(&w);
-    else
+    if (!code) {
         *out = w;
+        return 0;
+    }
+    if (w.lock >= 0 && !has_checkpoint(w.path))
+        discard(w.path);
+    forget(&w);
     return code;
-}
-
-static void discard(const char *path)
-{
-    remove_files(path, always);
-    (void)rmdir(path);
 }
 
 int cli_work_commit(cli_session *s, cli_work_folder *w)

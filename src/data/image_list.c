@@ -32,7 +32,9 @@ static rf_status image(const rf_source *source, rf_context *ctx, int64_t index, 
         return rf_image_decode(ctx, name, file->bytes, file->size, out);
     void *bytes = NULL;
     size_t size = 0;
-    RF_TRY(rf_file_read(ctx, file->path, &bytes, &size));
+    const rf_status read = rf_file_read(ctx, file->path, &bytes, &size);
+    if (read)
+        return read == RF_EIO ? RF_EDATA : read; /* it was listed: the data is at fault */
     const rf_status st = rf_image_decode(ctx, name, bytes, size, out);
     rf_free(ctx, bytes);
     return st;

@@ -132,7 +132,7 @@ EXPORT ssize_t write(int fd, const void *bytes, size_t size)
 
 EXPORT int fsync(int fd)
 {
-    return fails(DISK) ? -1 : (int)syscall(SYS_fsync, fd);
+    return is_file(fd) && fails(DISK) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 EXPORT int rename(const char *from, const char *to)

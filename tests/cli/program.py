@@ -78,7 +78,7 @@ def faults(library, call, at=0, what="once", count=None):
 
 def listing(folder):
     """Every file below `folder` with its size."""
-    return sorted((os.path.join(place, name), os.path.getsize(os.path.join(place, name)))
+    return sorted((os.path.join(place, name), os.lstat(os.path.join(place, name)).st_size)
                   for place, _, names in os.walk(folder) for name in names)
 
 
