@@ -82,9 +82,10 @@
 
     /*
      * columns: { label, value(row), show(value), text, bar, flag(value), title }. Sorted by `by` at first; a click on a head sorts, a
-     * second one turns the order. pick(row) is called for the row that is chosen; the first one is from the start.
+     * second one turns the order. Optional columns without a number are left out; `by` stands before them. pick(row) is called for the row that is chosen; the first one is from the start.
      */
-    function table(box, name, columns, rows, { by, up, pick } = {}) {
+    function table(box, name, all, rows, { by, up, pick } = {}) {
+        const columns = all.filter((c, i) => !c.optional || i === by || rows.some((r) => known(c.value(r))));
         const state = { column: by, up: Boolean(up), chosen: null };
         const tops = columns.map((c) => (c.bar ? largest(rows, (r) => Math.abs(c.value(r))) : 0));
         const body = el('tbody');
@@ -132,6 +133,7 @@
         box.append(el('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': name }, el('table', {}, el('thead', {}, el('tr', {}, ...heads)), body)));
     }
 
+    /* Names and values. */
     function facts(box, list) {
         box.append(el('dl', { class: 'facts' }, ...list.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, String(value))))));
     }
@@ -191,7 +193,7 @@
             { label: 'step', value: (r) => r.step, text: true },
             { label: 'top-1, %', value: (r) => r.top1, show: fixed(2) },
             { label: 'change', value: (r) => r.change, show: signed },
-            { label: 'top-5, %', value: (r) => r.top5, show: fixed(2) },
+            { label: 'top-5, %', value: (r) => r.top5, show: fixed(2), optional: true },
             { label: 'loss', value: (r) => r.loss, show: fixed(4) },
             { label: 'seconds', value: (r) => r.seconds, show: fixed(1), bar: true },
             { label: 'file', value: (r) => file(r.file || ''), text: true },
