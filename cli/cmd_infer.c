@@ -6,6 +6,7 @@
 #include "array_input.h"
 #include "array_layout.h"
 #include "commands.h"
+#include "data_input.h"
 #include "json_writer.h"
 #include "model_input.h"
 #include "output_path.h"
@@ -82,10 +83,8 @@ static int check_outputs(inference *f)
 /* A model with a fixed batch takes only that. */
 static int64_t batch_of(const inference *f)
 {
-    rf_port port;
-    if (rf_graph_input(f->graph, 0, &port) == RF_OK && port.rank > 0 && port.dims[0] > 0)
-        return port.dims[0];
-    return f->s->options->batch;
+    const int64_t fixed = cli_fixed_batch(f->graph);
+    return fixed > 0 ? fixed : f->s->options->batch;
 }
 
 static rf_status compute(inference *f)
@@ -210,6 +209,8 @@ int cmd_infer(cli_session *s)
         code = name_outputs(&f);
     if (!code)
         code = check_outputs(&f);
+    if (!code)
+        code = cli_check_batch(s, f.graph);
     if (!code)
         code = cli_arrays_load(s, f.graph, f.inputs);
     if (!code) {

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "commands.h"
+
+#define DEFAULT_BATCH 128 /* as the option tables have it */
+
 /* A model input of images says channels and size; -1 leaves them open. */
 static void take_input_size(const rf_graph *graph, rf_dataset_options *out)
 {
@@ -30,10 +34,37 @@ static int take_reals(const cli_reals *from, float to[CLI_MAX_REALS])
     return from->count;
 }
 
+int64_t cli_fixed_batch(const rf_graph *graph)
+{
+    int64_t batch = 0;
+    for (int i = 0; i < rf_graph_input_count(graph); i++) {
+        rf_port port;
+        if (rf_graph_input(graph, i, &port) != RF_OK || port.rank < 1 || port.dims[0] < 1)
+            return 0;
+        batch = port.dims[0];
+    }
+    return batch;
+}
+
+/* The default is nobody's wish. */
+int cli_check_batch(cli_session *s, const rf_graph *graph)
+{
+    const int64_t fixed = cli_fixed_batch(graph), wanted = s->options->batch;
+    return fixed == 0 || wanted == fixed || wanted == DEFAULT_BATCH
+               ? 0
+               : cli_error(s, CLI_EXIT_USAGE,
+                           "the model fixes its batch to %lld, and --batch asks for %lld; leave "
+                           "--batch out, or export the model with a dynamic batch axis",
+                           (long long)fixed, (long long)wanted);
+}
+
 int cli_data_open(cli_session *s, const char *spec, const rf_graph *graph, rf_dataset **out)
 {
     const cli_options *o = s->options;
     rf_dataset_options options = RF_DATASET_OPTIONS_INIT;
+    const int fault = cli_check_batch(s, graph);
+    if (fault)
+        return fault;
     options.preset = o->preset;
     options.resize = o->resize;
     options.crop = o->crop;

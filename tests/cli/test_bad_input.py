@@ -147,6 +147,16 @@ class BadInput(program.ProgramTest):
         for step in ("quantize", "train"):
             self.fail_with(1, "quantized already", step, "out/model_qdq.onnx", "-o", "n.onnx", "--data", data)
 
+    def test_another_batch_than_the_model_has(self):
+        program.write_model(self.path("fixed.onnx"), "Relu", shape=(2, 3))
+        program.write_npy(self.path("a.npy"), [5, 3], list(range(15)))
+        program.write_npy(self.path("b.npy"), [5], [0, 1, 2, 0, 1], "<i8")
+        text = "the model fixes its batch to 2, and --batch asks for 4"
+        self.fail_with(2, text, "infer", "fixed.onnx", "--input", "a.npy", "-o", "y.npy", "--batch", "4")
+        self.fail_with(2, text, "evaluate", "fixed.onnx", "--data", "npy:a.npy,b.npy", "--batch", "4")
+        self.assertIn("[5, 3]", self.succeed("infer", "fixed.onnx", "--input", "a.npy", "-o", "y.npy"))
+        self.assertEqual(self.document("evaluate", "fixed.onnx", "--data", "npy:a.npy,b.npy")["samples"], 5)
+
     def test_an_array_that_does_not_fit_the_input(self):
         model = self.tiny_model()
         program.write_npy(self.path("wide.npy"), [2, 1, 9, 8], [0.0] * 144)
