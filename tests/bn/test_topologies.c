@@ -143,6 +143,23 @@ static void check_ticks(const rf_sim *sim, const rf_tensor *before, const rf_ten
     assert_true(beyond_one * 100 <= before->count);
 }
 
+/* What has an activation quantizer, and its range to the last bit, written out. */
+static char *ranges_of(const rf_sim *sim)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    for (size_t i = 0; i < sim->quantizers.count; i++) {
+        const rf_node *n = sim->quantizers.items[i];
+        if (!rf_quantizer_is_param(n) && rf_quantizer_enabled(n))
+            fprintf(f, "%s %d %a %a\n", sim->compat_aimet ? "" : rf_quantizer_tensor(n)->name,
+                    rf_quantizer_spec(n).bitwidth, (double)*rf_quantizer_min(n),
+                    (double)*rf_quantizer_max(n));
+    }
+    fclose(f);
+    return text;
+}
+
 static void run(rf_context *ctx, size_t index, const char *compat)
 {
     rf_graph *g = net_of(ctx, nets[index].net);
@@ -159,13 +176,18 @@ static void run(rf_context *ctx, size_t index, const char *compat)
     CHECK_OK(ctx, rf_train_sim(sim, b.data, &train, NULL));
     CHECK_OK(ctx, rf_reestimate_sim(sim, b.data, &reestimate, NULL));
     rf_tensor *before = outputs_of(&b, sim);
+    char *ranges_before = ranges_of(sim);
     CHECK_OK(ctx, rf_fold_to_scale(sim, &report));
     rf_tensor *after = outputs_of(&b, sim);
+    char *ranges_after = ranges_of(sim);
+    assert_string_equal(ranges_before, ranges_after); /* layers take over those of their BN */
     if (report->folded_count != nets[index].folds)
         fail_msg("%s (%s): %d pairs folded", nets[index].what, compat ? compat : "refold",
                  report->folded_count);
     if (!compat) /* AIMET's way with gammas below 0 is not exact */
         check_ticks(sim, before, after, nets[index].what);
+    free(ranges_before);
+    free(ranges_after);
     rf_fold_report_free(report);
     rf_tensor_free(before);
     rf_tensor_free(after);

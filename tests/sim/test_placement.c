@@ -1,8 +1,5 @@
 /* Where quantizers go, as AIMET's rules have it, on one small network a rule. */
-#include "net_text.h"
-#include "temp_folder.h"
-
-#include "sim/sim.h"
+#include "placement_text.h"
 
 static rf_context *ctx;
 
@@ -20,106 +17,46 @@ static int close_context(void **state)
     return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-/* "TENSOR", "TENSOR[AXIS]" of parameters; symmetric ones with "=" behind; in order of their names. */
-static void describe(const rf_sim *sim, char text[32 * 65])
-{
-    char items[32][64];
-    size_t count = sim->quantizers.count;
-    assert_in_range(count, 0, 32);
-    for (size_t i = 0; i < count; i++) {
-        const rf_node *n = sim->quantizers.items[i];
-        const int axis = rf_quantizer_axis(n);
-        char suffix[16] = "";
-        if (rf_quantizer_is_param(n))
-            snprintf(suffix, sizeof suffix, axis < 0 ? "[]" : "[%d]", axis);
-        snprintf(items[i], sizeof items[i], "%s%s%s", rf_quantizer_tensor(n)->name, suffix,
-                 rf_quantizer_spec(n).symmetric ? "=" : "");
-    }
-    qsort(items, count, sizeof items[0], by_name);
-    text[0] = 0;
-    for (size_t i = 0; i < count; i++) {
-        strcat(text, i ? " " : "");
-        strcat(text, items[i]);
-    }
-}
-
-static void expect_with(const char *net, const rf_sim_options *options, const char *expected)
-{
-    char found[32 * 65];
-    rf_sim *sim = NULL;
-    rf_graph *g = net_of(ctx, net);
-    CHECK_OK(ctx, rf_sim_new(g, options, &sim));
-    CHECK_OK(ctx, rf_graph_check(sim->graph));
-    describe(sim, found);
-    assert_string_equal(found, expected);
-    rf_sim_free(sim);
-    rf_graph_free(g);
-}
-
-static void expect(const char *net, const char *expected)
-{
-    expect_with(net, NULL, expected);
-}
-
-/* A configuration like "default", with these op_type and ends. */
-static void expect_config(const char *op_type, const char *ends, const char *net,
-                          const char *expected)
-{
-    char path[512], json[2048];
-    temp_folder t = temp_folder_make();
-    snprintf(json, sizeof json,
-             "{\"defaults\":{\"ops\":{\"is_output_quantized\":\"True\"},\"params\":{\"is_"
-             "quantized\":\"True\","
-             "\"is_symmetric\":\"True\"}},\"params\":{\"bias\":{\"is_quantized\":\"False\"}},\"op_"
-             "type\":{%s},%s}",
-             op_type, ends);
-    write_bytes(temp_path(&t, "config.json", path), json, strlen(json));
-    expect_with(net, &(rf_sim_options){ .config = path }, expected);
-    temp_folder_remove(&t);
-}
-
-#define NO_ENDS "\"supergroups\":[],\"model_input\":{},\"model_output\":{}"
-
 static void a_convolution_alone_has_its_weight_and_output_quantized(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\ny = Conv x w:4,3,3,3 b:4\noutput y", "w[0]= x y");
+    expect(ctx, "input x:-1,3,8,8\ny = Conv x w:4,3,3,3 b:4\noutput y", "w[0]= x y");
 }
 
 static void only_the_last_of_a_supergroup_is_quantized(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Relu c\noutput y", "w[0]= x y");
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Clip c\noutput y", "w[0]= x y");
-    expect("input x:-1,3,8,8\nc = ConvTranspose x w:3,4,3,3\ny = Relu c\noutput y", "w[1]= x y");
-    expect("input x:-1,8\nc = Gemm x w:8,5\ny = Relu c\noutput y", "w[]= x y");
-    expect("input x:-1,8\ninput z:-1,8\ns = Add x z\ny = Relu s\noutput y", "x y z");
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Sigmoid c\noutput y", "c w[0]= x y");
+    expect(ctx, "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Relu c\noutput y", "w[0]= x y");
+    expect(ctx, "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Clip c\noutput y", "w[0]= x y");
+    expect(ctx, "input x:-1,3,8,8\nc = ConvTranspose x w:3,4,3,3\ny = Relu c\noutput y",
+           "w[1]= x y");
+    expect(ctx, "input x:-1,8\nc = Gemm x w:8,5\ny = Relu c\noutput y", "w[]= x y");
+    expect(ctx, "input x:-1,8\ninput z:-1,8\ns = Add x z\ny = Relu s\noutput y", "x y z");
+    expect(ctx, "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Sigmoid c\noutput y", "c w[0]= x y");
 }
 
 static void a_second_reader_breaks_a_supergroup(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Relu c\nz = Add c y\noutput z",
+    expect(ctx, "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Relu c\nz = Add c y\noutput z",
            "c w[0]= x y z");
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Relu c\noutput y\noutput c", "c w[0]= x y");
+    expect(ctx, "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = Relu c\noutput y\noutput c",
+           "c w[0]= x y");
 }
 
 static void a_bn_that_folds_has_no_quantizers_but_takes_the_outputs_place(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = BatchNormalization c " NET_BN(
+    expect(ctx,
+           "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\ny = BatchNormalization c " NET_BN(
                "bn", "4") "\noutput y",
            "w[0]= x y");
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nn = BatchNormalization c " NET_BN(
+    expect(ctx,
+           "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nn = BatchNormalization c " NET_BN(
                "bn", "4") "\ny = Relu n\noutput y",
            "w[0]= x y");
-    expect("input x:-1,3,8,8\nc = Conv x w:6,3,3,3\nn = BatchNormalization c " NET_BN(
+    expect(ctx,
+           "input x:-1,3,8,8\nc = Conv x w:6,3,3,3\nn = BatchNormalization c " NET_BN(
                "bn", "6") "\ns = Sigmoid n\ny = Mul n s\noutput y",
            "n w[0]= x y"); /* n because two nodes read it; the two of them are one SiLU */
 }
@@ -127,20 +64,22 @@ static void a_bn_that_folds_has_no_quantizers_but_takes_the_outputs_place(void *
 static void an_activation_that_is_spelt_out_is_one_op(void **state)
 {
     (void)state;
-    expect("input x:-1,3\np = Softplus x\nt = Tanh p\ny = Mul x t\noutput y", "x y");
-    expect("input x:-1,3\np = Softplus x\nt = Tanh p\ny = Mul x t\noutput y\noutput t",
+    expect(ctx, "input x:-1,3\np = Softplus x\nt = Tanh p\ny = Mul x t\noutput y", "x y");
+    expect(ctx, "input x:-1,3\np = Softplus x\nt = Tanh p\ny = Mul x t\noutput y\noutput t",
            "p t x y"); /* what the user reads is no part of one */
 }
 
 static void a_bn_that_does_not_fold_has_its_scale_and_output_quantized(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\ny = BatchNormalization x " NET_BN("bn", "3") "\noutput y",
+    expect(ctx, "input x:-1,3,8,8\ny = BatchNormalization x " NET_BN("bn", "3") "\noutput y",
            "bn.scale[0]= x y");
-    expect("input x:-1,3,8,8\nc = Conv x w:3,3,3,3\nn = BatchNormalization c " NET_BN(
+    expect(ctx,
+           "input x:-1,3,8,8\nc = Conv x w:3,3,3,3\nn = BatchNormalization c " NET_BN(
                "bn", "3") "\ny = Add n c\noutput y",
            "bn.scale[0]= c n w[0]= x y");
     expect(
+        ctx,
         "input x:-1,4,8,8\nc = ConvTranspose x w:4,2,3,3 group=2\ny = BatchNormalization c " NET_BN(
             "bn", "4") "\noutput y",
         "bn.scale[0]= c w[1]= x y");
@@ -149,9 +88,10 @@ static void a_bn_that_does_not_fold_has_its_scale_and_output_quantized(void **st
 static void linear_layers_are_one_op_in_every_spelling(void **state)
 {
     (void)state;
-    expect("input x:-1,8\nm = MatMul x w:8,5\ny = Add m b:5\noutput y", "w[]= x y");
-    expect("input x:-1,8\nm = MatMul x w:8,5\na = Add m b:5\ny = Relu a\noutput y", "w[]= x y");
-    expect("input x:-1,8\nt = Transpose w:5,8 perm=1,0\ny = MatMul x t\noutput y", "w[]= x y");
+    expect(ctx, "input x:-1,8\nm = MatMul x w:8,5\ny = Add m b:5\noutput y", "w[]= x y");
+    expect(ctx, "input x:-1,8\nm = MatMul x w:8,5\na = Add m b:5\ny = Relu a\noutput y",
+           "w[]= x y");
+    expect(ctx, "input x:-1,8\nt = Transpose w:5,8 perm=1,0\ny = MatMul x t\noutput y", "w[]= x y");
 }
 
 static void a_linear_layer_in_front_of_a_bn_is_per_channel(void **state)
@@ -163,35 +103,38 @@ static void a_linear_layer_in_front_of_a_bn_is_per_channel(void **state)
                          "BatchNormalization c " NET_BN("bn", "5") "\noutput y";
     const char *plain = "input x:-1,8\nc = MatMul x w:8,5\ny = BatchNormalization c " NET_BN(
         "bn", "5") "\noutput y";
-    expect(gemm, "w[0]= x y");
-    expect(matmul, "w[0]= x y");
-    expect(plain, "w[1]= x y");
-    expect_with(gemm, &(rf_sim_options){ .compat = "aimet", .config = "per-channel" }, "w[]= x y");
-    expect_with(gemm, &(rf_sim_options){ .config = "default" }, "w[]= x y");
+    expect(ctx, gemm, "w[0]= x y");
+    expect(ctx, matmul, "w[0]= x y");
+    expect(ctx, plain, "w[1]= x y");
+    expect_with(ctx, gemm, &(rf_sim_options){ .compat = "aimet", .config = "per-channel" },
+                "w[]= x y");
+    expect_with(ctx, gemm, &(rf_sim_options){ .config = "default" }, "w[]= x y");
 }
 
 static void the_default_configuration_is_per_tensor(void **state)
 {
     (void)state;
-    expect_with("input x:-1,3,8,8\ny = Conv x w:4,3,3,3\noutput y",
+    expect_with(ctx, "input x:-1,3,8,8\ny = Conv x w:4,3,3,3\noutput y",
                 &(rf_sim_options){ .config = "default" }, "w[]= x y");
 }
 
 static void a_quantizer_serves_through_operators_that_only_move_data(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nf = Flatten c\nd = Dropout f\ny = Gemm d "
+    expect(ctx,
+           "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nf = Flatten c\nd = Dropout f\ny = Gemm d "
            "v:144,5\noutput y",
            "c v[]= w[0]= x y");
     expect_with(
-        "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nf = Flatten c\ny = Gemm f v:144,5\noutput y",
+        ctx, "input x:-1,3,8,8\nc = Conv x w:4,3,3,3\nf = Flatten c\ny = Gemm f v:144,5\noutput y",
         &(rf_sim_options){ .compat = "aimet", .config = "per-channel" }, "c f v[]= w[0]= x y");
 }
 
 static void integers_and_shape_arithmetic_are_never_quantized(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\ninput i64 n:2\nr = Reshape x n\nk = Shape r\nf = Cast k to=1\nc = "
+    expect(ctx,
+           "input x:-1,3,8,8\ninput i64 n:2\nr = Reshape x n\nk = Shape r\nf = Cast k to=1\nc = "
            "Cast r to=7\n"
            "e = Add c c\ny = Relu r\noutput y\noutput e\noutput f",
            "x y");
@@ -200,42 +143,43 @@ static void integers_and_shape_arithmetic_are_never_quantized(void **state)
 static void constants_beside_parameters_are_inputs(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\ns = Mul x m:3,1,1\ny = Add s one:1\noutput y", "m s x y");
+    expect(ctx, "input x:-1,3,8,8\ns = Mul x m:3,1,1\ny = Add s one:1\noutput y", "m s x y");
 }
 
 static void a_weight_of_two_layers_has_one_quantizer(void **state)
 {
     (void)state;
-    expect("input x:-1,4,8,8\na = Conv x w:4,4,1,1\ny = Conv a w\noutput y", "a w[0]= x y");
+    expect(ctx, "input x:-1,4,8,8\na = Conv x w:4,4,1,1\ny = Conv a w\noutput y", "a w[0]= x y");
 }
 
 static void a_stack_of_matrices_has_its_channels_last(void **state)
 {
     (void)state;
-    expect_config("\"MatMul\":{\"per_channel_quantization\":\"True\"}", NO_ENDS,
+    expect_config(ctx, "\"MatMul\":{\"per_channel_quantization\":\"True\"}", NO_ENDS,
                   "input x:2,4,8\ny = MatMul x w:2,8,5\noutput y", "w[2]= y");
 }
 
 static void a_prelu_has_one_range_a_slope(void **state)
 {
     (void)state;
-    expect("input x:-1,3,8,8\ny = PRelu x slope:3,1,1\noutput y", "slope[0]= x y");
+    expect(ctx, "input x:-1,3,8,8\ny = PRelu x slope:3,1,1\noutput y", "slope[0]= x y");
 }
 
 static void op_type_sections_override_the_defaults(void **state)
 {
     (void)state;
     const char *net = "input x:-1,3,8,8\nc = Conv x w:4,3,3,3 b:4\ny = Sigmoid c\noutput y";
-    expect_config("", NO_ENDS, net, "c w[]= y");
-    expect_config("\"Conv\":{\"is_output_quantized\":\"False\"}", NO_ENDS, net, "w[]= y");
-    expect_config("\"Conv\":{\"is_input_quantized\":\"True\",\"is_symmetric\":\"True\"}", NO_ENDS,
-                  net, "c= w[]= x= y");
-    expect_config("\"Conv\":{\"per_channel_quantization\":\"True\",\"params\":{\"bias\":{\"is_"
+    expect_config(ctx, "", NO_ENDS, net, "c w[]= y");
+    expect_config(ctx, "\"Conv\":{\"is_output_quantized\":\"False\"}", NO_ENDS, net, "w[]= y");
+    expect_config(ctx, "\"Conv\":{\"is_input_quantized\":\"True\",\"is_symmetric\":\"True\"}",
+                  NO_ENDS, net, "c= w[]= x= y");
+    expect_config(ctx,
+                  "\"Conv\":{\"per_channel_quantization\":\"True\",\"params\":{\"bias\":{\"is_"
                   "quantized\":\"True\"},"
                   "\"weight\":{\"is_symmetric\":\"False\"}}}",
                   NO_ENDS, net, "b[0]= c w[0] y");
     expect_config(
-        "\"Sigmoid\":{\"is_output_quantized\":\"False\"}",
+        ctx, "\"Sigmoid\":{\"is_output_quantized\":\"False\"}",
         "\"supergroups\":[],\"model_input\":{},\"model_output\":{\"is_output_quantized\":\"True\"}",
         net, "c w[]= y");
 }
@@ -243,7 +187,7 @@ static void op_type_sections_override_the_defaults(void **state)
 static void a_supergroup_that_names_bn_does_not_match_one_that_folds(void **state)
 {
     (void)state;
-    expect_config("",
+    expect_config(ctx, "",
                   "\"supergroups\":[{\"op_list\":[\"Conv\",\"BatchNormalization\",\"Relu\"]}],"
                   "\"model_input\":{},"
                   "\"model_output\":{}",
@@ -297,8 +241,8 @@ static void thirty_two_bits_mean_no_quantizers(void **state)
 {
     (void)state;
     const char *net = "input x:-1,3,8,8\ny = Conv x w:4,3,3,3\noutput y";
-    expect_with(net, &(rf_sim_options){ .param_bw = 32 }, "x y");
-    expect_with(net, &(rf_sim_options){ .output_bw = 32 }, "w[0]=");
+    expect_with(ctx, net, &(rf_sim_options){ .param_bw = 32 }, "x y");
+    expect_with(ctx, net, &(rf_sim_options){ .output_bw = 32 }, "w[0]=");
 }
 
 int main(void)
