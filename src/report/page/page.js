@@ -10,6 +10,7 @@
 
     const known = (x) => typeof x === 'number' && isFinite(x);
     const fixed = (digits) => (x) => (known(x) ? x.toFixed(digits) : '–');
+    const sigmas = (x) => (!known(x) ? '–' : Math.abs(x) >= 0.1 ? x.toFixed(2) : Math.abs(x) < 1e-5 ? '0' : String(Number(x.toPrecision(2))));
     const whole = (x) => (known(x) ? Math.round(x).toLocaleString('en-US') : '–');
     const brief = (x) => (!known(x) ? '–' : x === 0 ? '0' : Math.abs(x) >= 1e5 || Math.abs(x) < 1e-3 ? x.toExponential(1)
         : String(Number(x.toPrecision(4))));
@@ -208,16 +209,23 @@
         const pair = el('div', { class: 'pair' });
         box.append(pair);
         const points = (list) => c.step.map((x, i) => ({ x, y: list[i] }));
+        /* Batches differ: the mean over some 5 % of the steps shows where the curve goes. */
+        const smooth = (list) => {
+            const half = Math.floor(list.length / 40);
+            return list.map((_, i) => { const part = list.slice(Math.max(0, i - half), i + half + 1); return part.reduce((a, b) => a + b, 0) / part.length; });
+        };
         const curve = (title, unit, key, name, more) => {
             const half = el('div', {}, el('h3', {}, title));
             pair.append(half);
             plot(half, `${title} in training`, () => {
-                const sets = [series('training', points(c[key]), name, { borderWidth: 1.5 })];
+                const noisy = key !== 'lr' && c.step.length >= 80;
+                const sets = [series('training', points(noisy ? smooth(c[key]) : c[key]), name)];
+                if (noisy) sets.push(series('each point', points(c[key]), name, { borderWidth: 1, borderColor: clear(colour(name), 0.28), backgroundColor: clear(colour(name), 0.28), pointHoverRadius: 0 }));
                 const held = epochs.filter((e) => e.validation && known(e.validation[key]));
                 if (held.length) sets.push(series('held-out', held.map((e) => ({ x: e.step, y: e.validation[key] })), 'orange', { pointRadius: 4 }));
                 const config = { type: 'line', data: { datasets: sets },
                     options: options(axis('step', { type: 'linear', min: c.step[0], max: c.step[c.step.length - 1] }), axis(unit, more), { interaction: { mode: 'nearest', axis: 'x', intersect: false } }) };
-                return held.length ? withLegend(config) : config;
+                return held.length || noisy ? withLegend(config) : config;
             }, true);
         };
         curve('Loss', 'cross-entropy', 'loss', 'blue');
@@ -276,7 +284,7 @@
                 { plugins: { legend: { display: false }, tooltip: { ...options(0, 0).plugins.tooltip, callbacks: {
                     title: (items) => `channel ${items[0].label}`,
                     label: (item) => { const c = list()[item.dataIndex];
-                        return flat ? [`σ × ${brief(c.ratio)}`, `variance ${brief(c.var_before)} → ${brief(c.var_after)}`] : [`mean ${fixed(3)(c.shift)} σ`, `mean ${brief(c.mean_before)} → ${brief(c.mean_after)}`]; } } } } }) }), true));
+                        return flat ? [`σ × ${brief(c.ratio)}`, `variance ${brief(c.var_before)} → ${brief(c.var_after)}`] : [`mean ${sigmas(c.shift)} σ`, `mean ${brief(c.mean_before)} → ${brief(c.mean_after)}`]; } } } } }) }), true));
         const show = (row) => {
             layer = row;
             title.textContent = row.layer ? `${row.bn}, behind ${row.layer}` : row.bn;
@@ -289,7 +297,7 @@
             channelTable.replaceChildren();
             table(channelTable, 'channels', [
                 { label: 'channel', value: (c) => c.channel },
-                { label: 'mean moved, σ', value: (c) => (c.shift === null ? null : Math.abs(c.shift)), show: fixed(3), bar: true },
+                { label: 'mean moved, σ', value: (c) => (c.shift === null ? null : Math.abs(c.shift)), show: sigmas, bar: true },
                 { label: 'σ ×', value: (c) => c.ratio, show: fixed(3) },
                 { label: 'mean before', value: (c) => c.mean_before, show: brief },
                 { label: 'after', value: (c) => c.mean_after, show: brief },
@@ -302,8 +310,8 @@
         table(box, 'BatchNorm layers', [
             { label: 'BatchNorm', value: (r) => r.bn, text: true },
             { label: 'channels', value: (r) => r.count, show: whole },
-            { label: 'mean moved, σ rms', value: (r) => r.shift, show: fixed(3), bar: true },
-            { label: 'worst channel, σ', value: (r) => r.worst, show: fixed(3), bar: true },
+            { label: 'mean moved, σ rms', value: (r) => r.shift, show: sigmas, bar: true },
+            { label: 'worst channel, σ', value: (r) => r.worst, show: sigmas, bar: true },
             { label: 'σ off by ×', value: (r) => r.spread, show: fixed(3), title: 'root mean square of the ratio, up or down' },
             { label: 'negative γ', value: (r) => r.negative, show: whole },
             { label: 'layer', value: (r) => r.layer, text: true },
@@ -414,7 +422,7 @@
             { label: 'SQNR calibrated, dB', value: (r) => r.before, show: fixed(1) },
             { label: 'SQNR now, dB', value: (r) => r.after, show: fixed(1), bar: true },
             { label: 'largest error', value: (r) => r.after_abs, show: brief },
-            { label: 'ONNX Runtime: largest difference', value: (r) => r.target_abs, show: brief, bar: true },
+            { label: 'largest in ONNX Runtime', value: (r) => r.target_abs, show: brief, bar: true },
         ], all, { by: 3, up: true });
     }
 
