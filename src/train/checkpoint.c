@@ -121,6 +121,7 @@ static rf_status fill(rf_safetensors *file, rf_arena *arena, const rf_trainer *t
     RF_TRY(set_position(file, t));
     for (int i = 0; i < t->optimizer.slot_count; i++)
         RF_TRY(add_slot(file, arena, t, &t->optimizer.slots[i]));
+    RF_TRY(rf_code_changes_store(&t->changes, t->at.batch > 0, arena, file));
     return set_checksum(file);
 }
 
@@ -328,8 +329,9 @@ static rf_status restore(const reader *r)
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < t->optimizer.slot_count; i++)
             RF_TRY(read_slot(r, &t->optimizer.slots[i], /*copy=*/pass == 1));
+    RF_TRY(rf_code_changes_restore(&t->changes, at.batch > 0, r->arena, r->file));
     t->at = at;
-    t->optimizer.step = step;
+    t->optimizer.step = t->saved_step = step;
     rf_log(t->ctx, RF_LOG_INFO, "resuming from '%s' at step %" PRId64 " (epoch %" PRId64 ")",
            r->path, step, at.epoch + 1);
     return RF_OK;

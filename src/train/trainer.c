@@ -120,6 +120,7 @@ static rf_status prepare(rf_trainer *t, const rf_train_options *options)
     RF_TRY(collect_params(t));
     RF_TRY(rf_optimizer_init(&t->optimizer, t->ctx, rule, &t->params));
     RF_TRY(check_batch(t));
+    RF_TRY(rf_code_changes_init(&t->changes, t->sim));
     if (t->o.resume && rf_distributed_rank(t->ctx) == 0)
         RF_TRY(rf_checkpoint_resume(t));
     return RF_OK;
@@ -176,17 +177,52 @@ static const char *first_bad_node(const rf_trainer *t, const rf_plan *plan)
     return t->g->last ? t->g->last->name : "";
 }
 
+/* Where a user who fails goes on from. */
+static void say_kept(const rf_trainer *t, char *text, size_t size)
+{
+    *text = 0;
+    if (t->o.checkpoint && t->saved_step > 0)
+        snprintf(text, size, "; checkpoint '%s' of step %lld is kept", t->o.checkpoint,
+                 (long long)t->saved_step);
+}
+
 static rf_status fail_not_finite(const rf_trainer *t, const rf_plan *plan)
 {
     const char *layer = first_bad_layer(t);
+    char kept[512];
 
+    say_kept(t, kept, sizeof kept);
     return rf_fail(t->ctx, RF_ENUMERIC,
                    "the loss of step %lld (epoch %lld) is not finite; the first %s that is not "
                    "finite is that of '%s'; "
-                   "try a lower learning rate than %g",
+                   "try a lower learning rate than %g%s",
                    (long long)t->optimizer.step + 1, (long long)t->at.epoch + 1,
                    layer ? "parameter" : "output", layer ? layer : first_bad_node(t, plan),
-                   t->o.learning_rate);
+                   t->o.learning_rate, kept);
+}
+
+/* A last update that went too far shows in no loss, and must reach neither a checkpoint nor the result. */
+static rf_status check_params(const rf_trainer *t)
+{
+    const char *layer = first_bad_layer(t);
+    char kept[512];
+
+    say_kept(t, kept, sizeof kept);
+    return layer ? rf_fail(t->ctx, RF_ENUMERIC,
+                           "after step %lld a parameter or range of '%s' is not finite; try a "
+                           "lower learning rate than %g%s",
+                           (long long)t->optimizer.step, layer, t->o.learning_rate, kept)
+                 : RF_OK;
+}
+
+static rf_status save(rf_trainer *t)
+{
+    RF_TRY(check_params(t));
+    if (!t->o.checkpoint)
+        return RF_OK;
+    RF_TRY(rf_checkpoint_write(t));
+    t->saved_step = t->optimizer.step;
+    return RF_OK;
 }
 
 static void update_params(rf_trainer *t, const rf_plan *plan)
@@ -316,8 +352,9 @@ static rf_status run_batches(rf_trainer *t)
         RF_TRY(train_step(t, plan, &batch));
         show_progress(t);
         if (t->o.checkpoint && t->o.checkpoint_every > 0 &&
-            t->optimizer.step % t->o.checkpoint_every == 0 && t->at.batch < t->per_epoch)
-            RF_TRY(rf_checkpoint_write(t));
+            t->optimizer.step % t->o.checkpoint_every == 0 && t->at.batch < t->per_epoch &&
+            t->optimizer.step < t->total) /* else the end of the epoch writes it */
+            RF_TRY(save(t));
     }
     return RF_OK;
 }
@@ -346,8 +383,7 @@ static rf_status end_epoch(rf_trainer *t)
     }
     RF_TRY(rf_code_changes_end(&t->changes));
     /* Before the validation, so that nothing learned is lost when that is interrupted. */
-    if (t->o.checkpoint)
-        RF_TRY(rf_checkpoint_write(t));
+    RF_TRY(save(t));
     if (t->o.validation)
         RF_TRY(rf_evaluate(t->g, t->o.validation, t->o.batch, &t->validation));
     log_epoch(t, epoch);
@@ -396,7 +432,7 @@ static rf_status stop_interrupted(rf_trainer *t)
     rf_clear_interrupt(t->ctx);
     rf_log(t->ctx, RF_LOG_DEBUG, "training was interrupted after step %lld",
            (long long)t->optimizer.step);
-    return rf_group_agree(t->ctx, t->o.checkpoint ? rf_checkpoint_write(t) : RF_OK);
+    return rf_group_agree(t->ctx, save(t));
 }
 
 static void report(const rf_trainer *t, bool interrupted, rf_training *out)
@@ -428,8 +464,6 @@ static rf_status train(rf_graph *g, rf_sim *sim, const rf_dataset *data,
     bool interrupted = false;
     rf_status st = start_together(&t, prepare(&t, options));
 
-    if (!st)
-        st = rf_code_changes_init(&t.changes, sim);
     if (!st) {
         st = run_epochs(&t);
         interrupted = st == RF_EINTERRUPTED;

@@ -38,6 +38,7 @@ typedef struct rf_trainer {
     rf_accuracy validation;
     double learning_rate; /* of the last step */
     rf_code_changes changes;
+    int64_t saved_step; /* of the last checkpoint; 0: none yet */
     rf_meter meter;
     int64_t images; /* trained on in this call */
     double train_seconds;

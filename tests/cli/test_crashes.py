@@ -19,7 +19,7 @@ class Crashes(program.ProgramTest):
     def setUp(self):
         super().setUp()
         self.model, self.data = self.tiny_model(), self.tiny_data()
-        self.words = ["run", self.model, "-o", "out", "--data", self.data, "--batch", "16", "--steps", "40", "--seed", "4",
+        self.words = ["run", self.model, "-o", "out", "--data", self.data, "--batch", "16", "--steps", "20", "--seed", "4",
                       "--threads", "1", "--calibration-samples", "16", "--batches", "1", "--checkpoint-every", "1", "-q"]
 
     def life(self, words, moment=None, seconds=None):
@@ -54,7 +54,7 @@ class Crashes(program.ProgramTest):
                 self.succeed(*words)
                 ended = True
             elif kills % 2:
-                ended = self.life(words, moment=chance.randint(1, 2500))
+                ended = self.life(words, moment=chance.randint(1, 2000))
             else:
                 ended = self.life(words, seconds=chance.uniform(0.0, length))
             kills += not ended
@@ -64,13 +64,13 @@ class Crashes(program.ProgramTest):
         self.assertEqual(sorted(os.listdir(self.path("out"))), sorted(os.listdir(self.path("whole"))))
 
     def test_the_training_goes_on_where_it_stood(self):
-        self.assertFalse(self.life(self.words, moment=4000))
+        self.assertFalse(self.life(self.words, moment=3000))
         code, _, err = self.run_program(*self.words[:-1], "--resume")
         self.assertEqual(code, 0, err)
         self.assertRegex(err, r"resuming from 'out.partial/checkpoint.safetensors' at step \d")
 
     def test_a_run_that_was_cut_short_is_not_thrown_away(self):
-        self.assertFalse(self.life(self.words, moment=4000))
+        self.assertFalse(self.life(self.words, moment=3000))
         self.fail_with(1, "--resume continues it, --force starts anew", *self.words[:-1])
         self.fail_with(1, "with other options", *self.words[:-1], "--resume", "--param-bw", "4")
         self.succeed(*self.words, "--force")
@@ -144,4 +144,5 @@ class Crashes(program.ProgramTest):
         self.assertIn("was written with another learning_rate", err)
 
 
+program.use_memory_for_scratch()
 program.main()

@@ -171,4 +171,5 @@ class Limits(program.ProgramTest):
 
 
 
+program.use_memory_for_scratch()
 program.main()
