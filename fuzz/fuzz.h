@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /*
  * A context that may hold `multiple` bytes for each of the file's, and FUZZ_FLOOR; JSON's memory counts as well. The
- * process is aborted where a reader takes more: the multiples are those that docs/RELIABILITY.md promises.
+ * process is aborted where a reader takes more: the multiples are those that SECURITY.md promises.
  */
 #define FUZZ_FLOOR ((size_t)32 << 20)
 rf_context *fuzz_begin(size_t size, size_t multiple);

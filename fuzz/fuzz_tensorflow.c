@@ -2,9 +2,13 @@
 #include "formats/tensorflow.h"
 #include "fuzz.h"
 
+enum {
+    COMPUTED = 1 << 20
+}; /* constants that are computed may take 512 MB, whatever the file's size */
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    rf_context *ctx = fuzz_begin(size, 512);
+    rf_context *ctx = fuzz_begin(size + COMPUTED, 512);
     rf_graph *g = NULL;
     const rf_status st = rf_tensorflow_decode(ctx, data, size, NULL, "net.pb", NULL, &g);
     rf_graph_free(g);

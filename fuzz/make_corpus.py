@@ -27,6 +27,11 @@ def save(target, name, data):
         file.write(data.encode() if isinstance(data, str) else data)
 
 
+def store(file, name, data):
+    """A member with no time of its own, so that the same seeds give the same bytes."""
+    file.writestr(zipfile.ZipInfo(name), data, file.compression)
+
+
 def read(path):
     with open(path, "rb") as file:
         return file.read()
@@ -139,8 +144,8 @@ def arrays():
     for name, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", method) as file:
-            file.writestr("x.npy", plain)
-            file.writestr("y.npy", npy("<i8", "(2,)", struct.pack("<2q", 0, 1)))
+            store(file, "x.npy", plain)
+            store(file, "y.npy", npy("<i8", "(2,)", struct.pack("<2q", 0, 1)))
         save("npz", name, out.getvalue())
     header = json.dumps({"__metadata__": {"step": "1"}, "w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
                          "r": {"dtype": "I64", "shape": [], "data_offsets": [8, 16]}}).encode()
@@ -197,6 +202,12 @@ def tensorflow():
     save("graphdef", "conv", tf.graph(relu))
     shapes = [tf.placeholder("x", [1, 4]), tf.const("s", tf.INT32, [2], [2, 2]), tf.node("y", "Reshape", ["x", "s"])]
     save("graphdef", "reshape", tf.graph(shapes))
+    empty = [tf.placeholder("x", [1, 4]), tf.const("e", tf.INT32, [0], []), tf.const("n", tf.INT32, [], [1]),
+             tf.node("r", "Range", ["e", "n", "n"]), tf.node("y", "Reshape", ["x", "r"])]
+    save("graphdef", "range-of-nothing", tf.graph(empty))
+    many = [tf.placeholder("x", [1, 4]), tf.const("s", tf.INT32, [2], [1 << 14, 1 << 13]), tf.const("v", tf.FLOAT, [], [0.0])]
+    many += [tf.node(f"f{i}", "Fill", ["s", "v"]) for i in range(9)] + [tf.node("y", "AddN", ["x"] + [f"f{i}" for i in range(9)])]
+    save("graphdef", "fill-gigabytes", tf.graph(many))
     save("savedmodel", "served", tf.saved_model(tf.graph(relu), {"serving_default": tf.signature({"a": "x:0"}, {"b": "y:0"})}))
     inner = tf.function("f", ["a"], ["r"], [tf.node("n", "Neg", ["a"])], {"r": "n:y:0"})
     call = [tf.placeholder("x", [1, 4]), tf.node("p", "PartitionedCall", ["x"], f=tf.Func("f"))]
@@ -228,9 +239,9 @@ def keras():
     for name, method in (("stored", zipfile.ZIP_STORED), ("bomb", zipfile.ZIP_DEFLATED)):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", method) as file:
-            file.writestr("metadata.json", "{}")
-            file.writestr("config.json", sequential if name == "stored" else " " * (1 << 22))
-            file.writestr("model.weights.h5", weights)
+            store(file, "metadata.json", "{}")
+            store(file, "config.json", sequential if name == "stored" else " " * (1 << 22))
+            store(file, "model.weights.h5", weights)
         save("keras_zip", name, out.getvalue())
 
 

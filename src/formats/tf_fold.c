@@ -9,7 +9,10 @@
 #include "formats/tf_import.h"
 #include "formats/tf_tensor.h"
 
-enum { LARGEST_RESULT = 1 << 26, MOST_INPUTS = 3 };
+enum {
+    MOST_ELEMENTS = 1 << 26 /* of all results: a Fill of a few bytes could ask for anything */,
+    MOST_INPUTS = 3
+};
 
 static double get(const rf_tensor *t, int64_t i)
 {
@@ -19,6 +22,12 @@ static double get(const rf_tensor *t, int64_t i)
         return ((const uint8_t *)t->data)[i];
     const int64_t x = rf_tensor_i64(t)[i];
     return x == RF_TF_UNKNOWN ? NAN : (double)x;
+}
+
+/* The number where one is expected; open where there is none. */
+static double get_single(const rf_tensor *t)
+{
+    return t->count == 1 ? get(t, 0) : NAN;
 }
 
 static int64_t to_int(double x)
@@ -219,8 +228,11 @@ static rf_tensor *new_result(fold *f, rf_dtype dtype, const rf_shape *shape)
     int64_t count = 0;
     if (net->st || (net->st = rf_shape_count(net->g->ctx, shape, &count)))
         return NULL;
-    if (count > LARGEST_RESULT)
-        rf_net_fail(net, RF_EUNSUPPORTED, "a constant of %lld elements", (long long)count);
+    if (count > MOST_ELEMENTS - f->in->folded)
+        rf_net_fail(net, RF_EUNSUPPORTED,
+                    "a constant of %lld elements; all that are computed may have %d",
+                    (long long)count, MOST_ELEMENTS);
+    f->in->folded += count;
     if (!net->st)
         net->st = rf_tensor_new_shape(net->g->ctx, dtype, shape, &t);
     return t;
@@ -324,9 +336,10 @@ static void fold_fill(fold *f)
 /* Range(start, limit, delta) */
 static void fold_range(fold *f)
 {
-    const double start = get(f->x[0], 0), limit = get(f->x[1], 0), delta = get(f->x[2], 0);
+    const double start = get_single(f->x[0]), limit = get_single(f->x[1]);
+    const double delta = get_single(f->x[2]);
     const double steps = ceil((limit - start) / delta);
-    if (isnan(steps) || steps > LARGEST_RESULT) {
+    if (isnan(steps) || steps > MOST_ELEMENTS) {
         rf_net_fail(&f->in->net, RF_EUNSUPPORTED,
                     "its ends are open; give the shape of the input with --input-shape");
         return;
@@ -402,7 +415,7 @@ static void fold_reduction(fold *f, double begin, double (*function)(double, dou
 static void fold_gather(fold *f)
 {
     const rf_shape *src = &f->shape[0], *at = &f->shape[1];
-    const int axis = f->x[2] ? rf_net_axis(&f->in->net, to_int(get(f->x[2], 0)), src->rank) : 0;
+    const int axis = f->x[2] ? rf_net_axis(&f->in->net, to_int(get_single(f->x[2])), src->rank) : 0;
     rf_shape dst = { 0 };
     int64_t inner = 1;
     if (f->in->net.st || src->rank < 1 || src->rank - 1 + at->rank > RF_MAX_RANK) {

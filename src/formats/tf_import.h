@@ -34,6 +34,7 @@ typedef struct rf_tf_import {
     bool channels_first; /* the graph's convolutions are NCHW: so is the user's data */
     rf_tf_made **made;   /* [node index] outputs */
     int *made_count;
+    int64_t folded;             /* elements of all constants that were computed */
     RF_VEC(rf_tf_range) ranges; /* what FakeQuant nodes say */
 } rf_tf_import;
 
