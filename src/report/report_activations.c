@@ -1,6 +1,7 @@
 /* Activation quantizers: their ranges, and what share of real activations lies outside of them. */
 #include <math.h>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "ops/params.h"
 #include "report/report.h"
@@ -88,6 +89,8 @@ static rf_status run(watch *w, const rf_report_options *o)
     };
     rf_feed *feed = NULL;
     RF_TRY(rf_feed_new(w->sim->graph, o->dataset, &options, &feed));
+    rf_meter meter;
+    rf_meter_start(&meter, w->sim->ctx, "measure", "img", rf_feed_samples(feed));
     rf_status st = rf_feed_start(feed, /*epoch=*/0, /*first=*/0);
     for (int64_t i = 0; !st && i < rf_feed_batches(feed); i++) {
         rf_plan *plan = NULL;
@@ -100,6 +103,8 @@ static rf_status run(watch *w, const rf_report_options *o)
         w->valid = batch.count;
         w->batch = rf_plan_input(plan, 0)->dims[0];
         st = rf_plan_forward(plan);
+        const int64_t images = rf_feed_images(feed, i + 1);
+        rf_meter_update(&meter, images, images);
     }
     rf_feed_free(feed);
     return st;
