@@ -65,7 +65,8 @@ class Trial:
         self.inputs = {name: self.path(f"in.{name}.npy") for name in arrays}
         for name, array in arrays.items():
             numpy.save(self.inputs[name], array)
-        numpy.savez(self.path("data.npz"), **arrays)
+        labels = numpy.arange(form.batch, dtype=numpy.int64) % 2
+        numpy.savez(self.path("data.npz"), **arrays, y=labels)
         self.failure, self.lived = None, False
 
     def path(self, name):
@@ -105,7 +106,11 @@ class Trial:
         self.infer("form.onnx", "refold")
         self.command("inspect", self.path("form.onnx"))
         self.command("quantize", self.path("form.onnx"), "-o", self.path("1.onnx"), *data)
-        self.command("reestimate", self.path("1.onnx"), "-o", self.path("2.onnx"), *data)
+        simulation = self.path("1.onnx")
+        if numpy.load(self.outputs("refold")[self.form.outputs[0]]).ndim == 2:  # logits of classes
+            simulation = self.path("trained.onnx")
+            self.command("train", self.path("1.onnx"), "-o", simulation, "--steps", "1", "--lr", "1e-3", *data)
+        self.command("reestimate", simulation, "-o", self.path("2.onnx"), *data)
         self.command("fold", self.path("2.onnx"), "-o", self.path("3.onnx"))
         self.command("export", self.path("3.onnx"), "-o", self.path("exported"))
         self.infer("3.onnx", "simulation")
