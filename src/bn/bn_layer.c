@@ -210,11 +210,22 @@ static int constant_side(const rf_node *add)
     return rf_skip_fakequant(add->inputs[0])->constant ? 0 : 1;
 }
 
+/* With a bias, PyTorch exports a linear layer as Gemm: "/fc/MatMul" makes "/fc/Gemm_output_0" from here on. */
+static const char *name_with_bias(rf_graph *g, const rf_node *matmul)
+{
+    const size_t length = strlen(matmul->name), tail = strlen("/MatMul");
+    const bool scoped = length > tail && strcmp(matmul->name + length - tail, "/MatMul") == 0;
+
+    return scoped ? rf_arena_printf(&g->arena, "%.*s/Gemm_output_0", (int)(length - tail),
+                                    matmul->name)
+                  : rf_arena_printf(&g->arena, "%s_bias", matmul->name);
+}
+
 static rf_status append_add(rf_graph *g, const rf_layer *layer, const char *base, const float *bias,
                             int64_t channels, rf_node **out)
 {
     rf_value *sum = NULL, *constant = NULL;
-    const char *name = rf_arena_printf(&g->arena, "%s_bias", layer->node->name);
+    const char *name = name_with_bias(g, layer->node);
 
     if (!name || !(name = rf_graph_unique_name(g, name)))
         return RF_ENOMEM;
@@ -258,7 +269,7 @@ rf_status rf_layer_replace_bn(rf_graph *g, const rf_layer *layer, rf_node *bn, r
         v = between->inputs[0];
         RF_TRY(rf_graph_remove_node(g, between));
     }
-    if (keep_name && !out->is_output && !out->pinned && layer->output->producer == adder)
-        return rf_graph_replace_uses(g, out, layer->output, NULL);
+    if (keep_name && !out->is_output && !out->pinned)
+        return rf_graph_replace_uses(g, out, adder->outputs[0], NULL);
     return rf_node_set_output(g, adder, 0, out);
 }

@@ -222,12 +222,38 @@ static void every_kind_of_layer_folds_as_in_aimet_v2(void **state)
     check_all("aimet-v2");
 }
 
+/* Its tensors are AIMET's: a Linear that has got a bias is a Gemm in the next export. */
+static void a_linear_layer_with_a_new_bias_goes_by_pytorchs_name(void **state)
+{
+    rf_context *ctx = test_context();
+    rf_graph *g = net_of(ctx, "input x:-1,6\n/fc/MatMul = MatMul x w:6,4\n/bn/BatchNormalization = "
+                              "BatchNormalization /fc/MatMul " NET_BN(
+                                  "bn", "4") "\n/act/Sigmoid = Sigmoid "
+                                             "/bn/BatchNormalization\noutput /act/Sigmoid");
+    bench b = bench_new(g, ctx);
+    rf_sim *sim = NULL;
+    (void)state;
+    CHECK_OK(ctx, rf_sim_new(g, &(rf_sim_options){ .compat = "aimet" }, &sim));
+    CHECK_OK(ctx, rf_sim_calibrate(sim, b.data, NULL, NULL));
+    CHECK_OK(ctx, rf_fold_to_scale(sim, NULL));
+    const rf_value *v = rf_graph_find_value(sim->graph, "/fc/Gemm_output_0");
+    assert_non_null(v);
+    assert_string_equal(v->producer->op_type, "Add");
+    assert_non_null(rf_value_quantizer(v));
+    assert_null(rf_graph_find_value(sim->graph, "/bn/BatchNormalization"));
+    rf_sim_free(sim);
+    rf_graph_free(g);
+    bench_close(&b);
+    rf_context_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_layer_folds_within_aimets_criterion),
         cmocka_unit_test(every_kind_of_layer_folds_as_in_aimet),
         cmocka_unit_test(every_kind_of_layer_folds_as_in_aimet_v2),
+        cmocka_unit_test(a_linear_layer_with_a_new_bias_goes_by_pytorchs_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

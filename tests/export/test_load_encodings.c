@@ -157,6 +157,40 @@ static void a_written_file_gives_the_same_simulation_bit_for_bit(void **state)
     }
 }
 
+/* A file of 0.6.1 as older AIMETs wrote it: another version, and before 0.5.0 no dtype. */
+static const char *made_older(const char *text, const char *version)
+{
+    static char older[1 << 16];
+    static const char now[] = "\"version\": \"0.6.1", dtype[] = "\"dtype\": \"int\",";
+    snprintf(older, sizeof older, "%s", text);
+    assert_true(strlen(text) < sizeof older);
+    char *found = strstr(older, now);
+    assert_non_null(found);
+    memcpy(found + strlen(now) - strlen(version), version, strlen(version));
+    if (strcmp(version, "0.4.0") != 0)
+        return older;
+    while ((found = strstr(older, dtype)) != NULL)
+        memset(found, ' ', strlen(dtype));
+    return older;
+}
+
+static void older_versions_of_a_written_file_give_it_as_well(void **state)
+{
+    (void)state;
+    static const char *const versions[] = { "0.4.0", "0.5.0" };
+    for (size_t v = 0; v < 2; v++) {
+        rf_sim *sim = calibrated(NULL), *back = built(NULL);
+        shake(sim, 3);
+        char *text = encodings_of(sim, "0.6.1");
+        const char *older = made_older(text, versions[v]);
+        CHECK_OK(ctx, rf_sim_load_encodings(back, write_text(older), NULL, NULL));
+        check_same(sim, back, "0.6.1");
+        rf_free(ctx, text);
+        rf_sim_free(back);
+        rf_sim_free(sim);
+    }
+}
+
 /* ------------------------------------------------------------------- files of others --- */
 
 /* One activation (x) and nothing else. */
@@ -240,6 +274,24 @@ static void strict_refuses_what_lenient_ignores_or_takes_over(void **state)
         rf_encodings_report_free(report);
         rf_sim_free(sim);
     }
+}
+
+static void an_encoding_for_a_quantizer_that_is_off_is_refused_or_ignored(void **state)
+{
+    (void)state;
+    const rf_load_encodings_options lenient = { .partial = true };
+    rf_sim *sim = calibrated(NULL);
+    rf_encodings_report *report = NULL;
+    const char *path = write_text(FILE_OF("", X8));
+    CHECK_OK(ctx, rf_node_set_int(sim->graph, quantizer_of(sim, "x"), "enabled", 0));
+    CHECK_FAILS(ctx, RF_EMODEL, "'x' has a quantizer that is off",
+                rf_sim_load_encodings(sim, path, NULL, NULL));
+    CHECK_OK(ctx, rf_sim_load_encodings(sim, path, &lenient, &report));
+    assert_int_equal(report->ignored_count, 1);
+    assert_string_equal(report->ignored[0], "x");
+    assert_false(rf_quantizer_enabled(quantizer_of(sim, "x")));
+    rf_encodings_report_free(report);
+    rf_sim_free(sim);
 }
 
 static void a_range_a_channel_becomes_one_a_tensor_and_back(void **state)
@@ -375,8 +427,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_written_file_gives_the_same_simulation_bit_for_bit),
+        cmocka_unit_test(older_versions_of_a_written_file_give_it_as_well),
         cmocka_unit_test(old_versions_are_read_and_completed),
         cmocka_unit_test(strict_refuses_what_lenient_ignores_or_takes_over),
+        cmocka_unit_test(an_encoding_for_a_quantizer_that_is_off_is_refused_or_ignored),
         cmocka_unit_test(a_range_a_channel_becomes_one_a_tensor_and_back),
         cmocka_unit_test(partial_decides_what_quantizers_without_an_entry_do),
         cmocka_unit_test(frozen_ranges_survive_calibration_and_further_files),

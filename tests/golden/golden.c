@@ -166,6 +166,17 @@ rf_tensor *golden_logits(const golden *g, const rf_graph *graph)
     return y;
 }
 
+/* A Linear that gets a bias by the fold: what PyTorch calls the output from then on. */
+static const char *name_with_bias(const char *matmul)
+{
+    static char name[256];
+    const char *end = strstr(matmul, "/MatMul_output_0");
+    if (!end)
+        return matmul;
+    snprintf(name, sizeof name, "%.*s/Gemm_output_0", (int)(end - matmul), matmul);
+    return name;
+}
+
 /* "deconv.output0", which AIMET has after the fold only: what the module's last node makes. */
 static const char *output_of_module(const golden *g, const char *quantizer)
 {
@@ -174,7 +185,8 @@ static const char *output_of_module(const golden *g, const char *quantizer)
     snprintf(module, sizeof module, "%.*s", end ? (int)(end - quantizer) : 0, quantizer);
     json_t *nodes = json_object_get(json_object_get(g->map, "nodes"), module);
     json_t *last = json_array_get(nodes, json_array_size(nodes) - 1);
-    return json_string_value(json_array_get(json_object_get(last, "outputs"), 0));
+    const char *output = json_string_value(json_array_get(json_object_get(last, "outputs"), 0));
+    return output ? name_with_bias(output) : NULL;
 }
 
 const char *golden_tensor_name(const golden *g, const char *quantizer)
