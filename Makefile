@@ -8,9 +8,9 @@ TEST_TIMEOUT ?= 2
 
 .PHONY: all setup demo check check-sanitize check-nets install format clean
 
-# The program alone; tests are built by check, everything else by install.
+# The program and the library; tests are built by check, everything else by install.
 all: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) refold
+	@ninja -C $(BUILD) refold library
 
 setup:
 	@tools/setup.sh

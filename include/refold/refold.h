@@ -146,6 +146,8 @@ RF_API uint64_t rf_context_seed(const rf_context *ctx);
 /** Ask the running step to stop at its next safe point, with RF_EINTERRUPTED (training: RF_OK and `interrupted`).
  *  Safe in a signal handler and from another thread. */
 RF_API void rf_context_interrupt(rf_context *ctx);
+/** Forget an interruption, so that steps run again; after one that ended with RF_EINTERRUPTED. */
+RF_API void rf_context_resume(rf_context *ctx);
 
 /* ---------------------------------------------------------------------------- 1  tensors --- */
 

@@ -142,6 +142,11 @@ void rf_clear_interrupt(rf_context *ctx)
     ctx->interrupted = 0;
 }
 
+void rf_context_resume(rf_context *ctx)
+{
+    rf_clear_interrupt(ctx);
+}
+
 rf_status rf_check_interrupt(rf_context *ctx)
 {
     return rf_interrupted(ctx) ? rf_fail(ctx, RF_EINTERRUPTED, "interrupted") : RF_OK;

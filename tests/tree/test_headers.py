@@ -1,5 +1,6 @@
-"""Every header compiles alone, with the warnings of the build."""
+"""Every header compiles alone, with the warnings of the build; the public one as C++ as well."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,20 @@ def fault_of(name):
     return f"{name} does not compile alone:\n{done.stderr}" if done.returncode else None
 
 
+def fault_of_cpp():
+    compiler = os.environ.get("CXX", "c++").split()
+    if not shutil.which(compiler[0]):
+        return None
+    source = "#include <refold/refold.h>\nrf_train_options options = RF_TRAIN_OPTIONS_INIT;\n" \
+        "rf_context *open() { rf_context *c = nullptr; return rf_context_new(nullptr, &c) ? nullptr : c; }\n"
+    done = subprocess.run(compiler + ["-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wno-missing-field-initializers",
+                                      "-Werror", "-x", "c++", "-I",
+                                      os.path.join(tree.ROOT, "include"), "-"], input=source, capture_output=True, text=True)
+    return f"refold.h does not compile as C++:\n{done.stderr}" if done.returncode else None
+
+
 headers = [name for name in tree.tracked(".h") if name.startswith(("include/", "src/", "cli/"))]
 with ThreadPoolExecutor(2) as pool:
     faults = [fault for fault in pool.map(fault_of, headers) if fault]
+faults += filter(None, [fault_of_cpp()])
 tree.finish(faults, len(headers))

@@ -1,4 +1,4 @@
-"""Public functions: what the header declares is defined in the library, documented, and nothing else is visible."""
+"""Public functions: what the header declares is what the shared library gives, no more and no less, and none disappears."""
 import re
 import subprocess
 import sys
@@ -6,16 +6,25 @@ import sys
 import tree
 
 DECLARATION = re.compile(r"^RF_API[^;(]*?\b(rf_\w+)\s*\(", re.M)
+LIST = "tests/tree/abi.txt"
 
-header = tree.read("include/refold/refold.h")
-declared = set(DECLARATION.findall(header))
-listing = subprocess.run(["readelf", "-Ws", sys.argv[2]], capture_output=True, text=True, check=True).stdout
-visible = set()
-for line in listing.splitlines():
-    words = line.split()
-    if len(words) == 8 and words[3] in ("FUNC", "IFUNC") and words[4] == "GLOBAL" and words[6] != "UND":
-        if words[5] == "DEFAULT" and words[7].startswith("rf_"):
-            visible.add(words[7])
+
+def visible_in(library):
+    listing = subprocess.run(["readelf", "-W", "--dyn-syms", library], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in listing.splitlines()]
+    return {row[7].split("@")[0] for row in rows
+            if len(row) >= 8 and row[4] in ("GLOBAL", "WEAK") and row[6] not in ("UND", "Ndx")}
+
+
+declared = set(DECLARATION.findall(tree.read("include/refold/refold.h")))
+visible = visible_in(sys.argv[2])
+if len(sys.argv) > 3 and sys.argv[3] == "--write":
+    with open(f"{tree.ROOT}/{LIST}", "w") as file:
+        file.write("".join(f"{name}\n" for name in sorted(visible)))
+    sys.exit(0)
+committed = set(tree.read(LIST).split())
 faults = [f"{name} is declared in refold.h and defined nowhere" for name in sorted(declared - visible)]
 faults += [f"{name} is visible outside the library and not in refold.h" for name in sorted(visible - declared)]
+faults += [f"{name} is gone from the library: programs that call it no longer start" for name in sorted(committed - visible)]
+faults += [f"{name} is not in {LIST}: write it anew with 'ninja -C build abi-list'" for name in sorted(visible - committed)]
 tree.finish(faults, len(declared))

@@ -1,0 +1,101 @@
+"""An installation serves a project outside of the tree: through pkg-config, through CMake, and from Python."""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import tree
+
+BUILD, PREFIX = sys.argv[2], sys.argv[3].lstrip("/")
+PROGRAM = """
+#include <refold/refold.h>
+#include <stdio.h>
+int main(void)
+{
+    rf_context *ctx = NULL;
+    if (rf_context_new(NULL, &ctx))
+        return 1;
+    printf("%s %s", rf_version(), rf_zoo_names()[0]);
+    rf_context_free(ctx);
+    return 0;
+}
+"""
+CMAKE = """
+cmake_minimum_required(VERSION 3.16)
+project(outside C)
+find_package(refold 0.1 CONFIG REQUIRED)
+add_executable(outside outside.c)
+target_link_libraries(outside refold::refold)
+"""
+faults = []
+
+
+def run(what, words, **options):
+    done = subprocess.run(words, capture_output=True, text=True, **options)
+    if done.returncode:
+        faults.append(f"{what}: {' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout if done.returncode == 0 else None
+
+
+def check_program(what, program, libraries):
+    out = run(what, [program], env=dict(os.environ, LD_LIBRARY_PATH=libraries))
+    if out is not None and not out.endswith(" resnet20"):
+        faults.append(f"{what}: the program printed {out!r}")
+
+
+def check_pkg_config(folder, root, libraries):
+    environment = dict(os.environ, PKG_CONFIG_PATH=f"{libraries}/pkgconfig", PKG_CONFIG_SYSROOT_DIR=root)
+    flags = run("pkg-config", ["pkg-config", "--cflags", "--libs", "refold"], env=environment)
+    if flags and run("pkg-config", ["cc", "-Wall", "-Werror", "outside.c", "-o", "by_pkg_config", *flags.split()], cwd=folder) is not None:
+        check_program("pkg-config", f"{folder}/by_pkg_config", libraries)
+
+
+def check_cmake(folder, root, libraries):
+    with open(f"{folder}/CMakeLists.txt", "w") as file:
+        file.write(CMAKE)
+    configured = run("CMake", ["cmake", "-S", folder, "-B", f"{folder}/build", f"-DCMAKE_PREFIX_PATH={root}/{PREFIX}"])
+    if configured is not None and run("CMake", ["cmake", "--build", f"{folder}/build"]) is not None:
+        check_program("CMake", f"{folder}/build/outside", libraries)
+    with open(f"{folder}/CMakeLists.txt", "w") as file:
+        file.write(CMAKE.replace("0.1 CONFIG", "7.0 CONFIG"))
+    if subprocess.run(["cmake", "-S", folder, "-B", f"{folder}/other", f"-DCMAKE_PREFIX_PATH={root}/{PREFIX}"],
+                      capture_output=True).returncode == 0:
+        faults.append("CMake: version 7.0 was asked for and found")
+
+
+def check_python(root):
+    packages = glob.glob(f"{root}/{PREFIX}/lib/**/refold/__init__.py", recursive=True)
+    if len(packages) != 1:
+        faults.append(f"Python: expected one installed package, found {packages}")
+        return
+    environment = {k: v for k, v in os.environ.items() if k != "REFOLD_LIBRARY"}
+    environment["PYTHONPATH"] = os.path.dirname(os.path.dirname(packages[0]))
+    out = run("Python", ["/usr/bin/python3", "-c", "import refold; print(refold.library_path())"], env=environment)
+    if out and not out.startswith(root):
+        faults.append(f"Python: the installed package took the library {out}")
+
+
+if not shutil.which("meson"):
+    tree.skip("no meson here")
+with tempfile.TemporaryDirectory() as folder:
+    root = f"{folder}/root"
+    run("meson install", ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root])
+    found = glob.glob(f"{root}/{PREFIX}/lib/**/librefold.so", recursive=True)
+    for name in (f"{root}/{PREFIX}/bin/refold", f"{root}/{PREFIX}/include/refold/refold.h"):
+        if not os.path.exists(name):
+            faults.append(f"meson install: no {name}")
+    if len(found) != 1:
+        faults.append(f"meson install: expected one librefold.so, found {found}")
+    else:
+        libraries = os.path.dirname(found[0])
+        with open(f"{folder}/outside.c", "w") as file:
+            file.write(PROGRAM)
+        if shutil.which("pkg-config"):
+            check_pkg_config(folder, root, libraries)
+        if shutil.which("cmake"):
+            check_cmake(folder, root, libraries)
+        if subprocess.run(["/usr/bin/python3", "-c", "import numpy"], capture_output=True).returncode == 0:
+            check_python(root)
+tree.finish(faults, 1)
