@@ -6,7 +6,10 @@ PREFIX ?= /usr/local
 # A test that takes longer has hung; the slow ones say so to Meson themselves.
 TEST_TIMEOUT ?= 2
 
-.PHONY: all setup demo check check-sanitize check-nets install format clean
+# Of make fuzz: for each of the readers.
+FUZZ_SECONDS ?= 60
+
+.PHONY: all setup demo check check-sanitize check-threads check-valgrind check-builds check-nets fuzz fuzz-afl install format clean
 
 # The program and the library; tests are built by check, everything else by install.
 all: $(BUILD)/build.ninja
@@ -29,12 +32,37 @@ check: $(BUILD)/build.ninja
 	@meson test -C $(BUILD) --no-rebuild --print-errorlogs --timeout-multiplier $(TEST_TIMEOUT)
 
 # The same tests with the address and undefined-behaviour sanitizers, in a build folder of its own.
+check-sanitize: export OMP_WAIT_POLICY = passive
 check-sanitize: setup
 	@test -f build-sanitize/build.ninja || meson setup build-sanitize -Db_sanitize=address,undefined \
-	    -Db_lundef=false --buildtype=debugoptimized
+	    -Db_lundef=false -Dwerror=false --buildtype=debugoptimized
 	@ninja -C build-sanitize
 	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C build-sanitize --no-rebuild --print-errorlogs \
 	    --timeout-multiplier 10
+
+# Loader and trainer under ThreadSanitizer. OpenMP's runtime is not built for it: tools/tsan.supp leaves its regions out.
+check-threads: export OMP_WAIT_POLICY = passive
+check-threads: export TSAN_OPTIONS = suppressions=$(CURDIR)/tools/tsan.supp
+check-threads: setup
+	@test -f build-threads/build.ninja || meson setup build-threads -Db_sanitize=thread -Db_lundef=false \
+	    -Dwerror=false --buildtype=debugoptimized
+	@ninja -C build-threads tests/base/test_context tests/data/test_loader tests/train/test_trainer
+	@meson test -C build-threads --no-rebuild --print-errorlogs --timeout-multiplier 20 test_context test_loader test_trainer
+
+# The workflow under valgrind, on a small network.
+check-valgrind: all
+	@tools/valgrind.sh $(BUILD)/refold
+
+# Both compilers, every level of optimization, odd numbers of threads: hours.
+check-builds: setup
+	@tools/check_builds.sh
+
+# libFuzzer on every reader; AFL++ on the one for ONNX.
+fuzz:
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+fuzz-afl:
+	@tools/fuzz_afl.sh $(FUZZ_SECONDS)
 
 # Forms of graphs and torchvision's networks through the whole program; minutes, and skipped where python3-onnx or PyTorch
 # is missing.
@@ -51,4 +79,4 @@ format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 clean:
-	rm -rf $(BUILD) build-sanitize demo/out
+	rm -rf $(BUILD) build-sanitize build-threads build-fuzz build-afl demo/out
