@@ -147,12 +147,21 @@ EXPORT int link(const char *from, const char *to)
 
 typedef int (*stream_fn)(FILE *);
 
+/* The C library's own; ISO C has no conversion from what dlsym gives to a function. */
+static void (*real(const char *name))(void)
+{
+    void *const found = dlsym(RTLD_NEXT, name);
+    void (*function)(void);
+    memcpy(&function, &found, sizeof function);
+    return function;
+}
+
 static int close_or_flush(FILE *stream, const char *name)
 {
     const bool failed = stream && is_file(fileno(stream)) &&
                         (fcntl(fileno(stream), F_GETFL) & O_ACCMODE) != O_RDONLY && fails(DISK);
     const int cause = errno;
-    const int result = ((stream_fn)dlsym(RTLD_NEXT, name))(stream);
+    const int result = ((stream_fn)real(name))(stream);
     if (failed)
         errno = cause;
     return failed ? EOF : result;
@@ -199,7 +208,7 @@ EXPORT int mkostemp64(char *name, int flags);
 
 EXPORT int mkostemp(char *name, int flags)
 {
-    return fails(OPEN) ? -1 : ((temporary_fn)dlsym(RTLD_NEXT, "mkostemp"))(name, flags);
+    return fails(OPEN) ? -1 : ((temporary_fn)real("mkostemp"))(name, flags);
 }
 
 EXPORT int mkostemp64(char *name, int flags)
@@ -214,7 +223,7 @@ EXPORT FILE *fopen(const char *path, const char *mode)
 {
     if (*mode != 'r' && fails(OPEN))
         return NULL;
-    return ((fopen_fn)dlsym(RTLD_NEXT, "fopen"))(path, mode);
+    return ((fopen_fn)real("fopen"))(path, mode);
 }
 
 EXPORT FILE *fopen64(const char *path, const char *mode)
