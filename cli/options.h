@@ -159,10 +159,5 @@ void cli_help_markdown(void);
 #define CLI_OPTION_TEXT 400
 /* "what it does (default 128)". */
 void cli_option_text(const cli_command *command, const cli_option *option, char *text, size_t size);
-/* docs/COMMANDS.md */
-void cli_help_markdown(void);
-#define CLI_OPTION_TEXT 400
-/* "what it does (default 128)". */
-void cli_option_text(const cli_command *command, const cli_option *option, char *text, size_t size);
 
 #endif

@@ -95,7 +95,7 @@ set ytics nomirror scale 0 font ",10"
 set xtics nomirror
 set style fill solid 0.9 noborder
 unset key
-plot "$data" using (\$2/2):1:(\$2/2):(0.35):ytic(3) with boxxyerror lc rgb "#2a6fbb"
+plot "$data" using (\$2/2):1:(\$2/2):(0.35):ytic(3) with boxxyerror lc rgb "#2a6fbb" title "SQNR"
 PLOT
     rm -f "$data"
 }
