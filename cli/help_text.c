@@ -1,4 +1,4 @@
-/* Help, man pages and completion, all from the tables of commands and options. */
+/* Help and man pages from the tables of commands and options. */
 #include <stdio.h>
 #include <string.h>
 
@@ -156,26 +156,4 @@ void cli_help_man(const cli_command *command)
     print_troff(command->example);
     fputs("\n.fi\n" EXIT_STATUS, stdout);
     fputs(".SH SEE ALSO\n.BR refold (1)\n", stdout);
-}
-
-void cli_help_completion(void)
-{
-    fputs("_refold()\n{\n    local word=\"${COMP_WORDS[COMP_CWORD]}\" words=\"\"\n"
-          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"help",
-          stdout);
-    for (const cli_command *command = cli_commands; command->name; command++)
-        printf(" %s", command->name);
-    fputs("\"\n    else\n        case \"${COMP_WORDS[1]}\" in\n", stdout);
-    for (const cli_command *command = cli_commands; command->name; command++) {
-        printf("        %s) words=\"", command->name);
-        for (int g = 0; g < CLI_MAX_GROUPS && command->groups[g]; g++) {
-            for (const cli_option *o = command->groups[g]->options; o->name; o++)
-                printf("--%s ", o->name);
-        }
-        fputs("\" ;;\n", stdout);
-    }
-    fputs("        esac\n    fi\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- "
-          "\"$word\")\n}\n"
-          "complete -o default -F _refold refold\n",
-          stdout);
 }

@@ -29,8 +29,11 @@ static int help(int count, char **words)
 {
     const bool man = count > 0 && strcmp(words[0], "--man") == 0;
     if (count > 0 && strcmp(words[0], "--completion") == 0) {
-        cli_help_completion();
-        return 0;
+        const char *shell = count > 1 ? words[1] : NULL;
+        return cli_help_completion(shell)
+                   ? 0
+                   : cli_usage_error(NULL, "no completion for '%s': there are bash, zsh and fish",
+                                     shell);
     }
     if (count > 0 && strcmp(words[0], "--markdown") == 0) {
         cli_help_markdown();

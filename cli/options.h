@@ -151,9 +151,10 @@ const char *cli_nearest(const char *name, const char *(*next)(const void *from, 
 /* Help on standard output. */
 void cli_help_overview(void);
 void cli_help_command(const cli_command *command);
-/* troff and bash; NULL: the page of the program itself. */
+/* troff; NULL: the page of the program itself. */
 void cli_help_man(const cli_command *command);
-void cli_help_completion(void);
+/* A script for "bash" (NULL), "zsh" or "fish"; false: another shell. */
+bool cli_help_completion(const char *shell);
 /* docs/COMMANDS.md */
 void cli_help_markdown(void);
 #define CLI_OPTION_TEXT 400
