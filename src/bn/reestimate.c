@@ -266,6 +266,7 @@ static rf_status open_feed(rf_reestimation *r, rf_graph *g, const rf_dataset *da
     const rf_feed_options options = { .batch = batch,
                                       .shuffle = !o->no_shuffle,
                                       .augment = !o->no_augment,
+                                      .finite = true,
                                       .drop_last = samples >= batch || fixed > 0,
                                       .share = RF_SHARE_OF_BATCHES,
                                       .plan = { .mode = RF_MODE_BN_BATCH } };

@@ -8,6 +8,7 @@
 typedef struct rf_feed_options {
     int64_t batch, limit; /* as rf_loader_options; batch is ignored where the graph fixes its own */
     bool shuffle, augment, drop_last;
+    bool finite; /* NaN and infinity in the data are RF_ENUMERIC: quantizers would hide them */
     rf_share_of share;    /* what each process of a job takes; RF_SHARE_OF_SAMPLES by default */
     rf_plan_options plan; /* batch and input_shapes are filled in */
 } rf_feed_options;

@@ -48,6 +48,7 @@ static rf_status open_feed(rf_trainer *t)
         .batch = t->o.batch,
         .shuffle = !t->o.no_shuffle,
         .augment = !t->o.no_augment,
+        .finite = true,
         /* The zeros behind a short batch of a fixed size would enter the batch statistics. */
         .drop_last = rf_graph_fixed_batch(t->g) > 0,
         .plan = { .mode = RF_MODE_TRAIN, .bn_sync = shares_statistics(t), .bn_frozen = frozen },
@@ -199,6 +200,23 @@ static rf_status fail_not_finite(const rf_trainer *t, const rf_plan *plan)
                    (long long)t->optimizer.step + 1, (long long)t->at.epoch + 1,
                    layer ? "parameter" : "output", layer ? layer : first_bad_node(t, plan),
                    t->o.learning_rate, kept);
+}
+
+/* A quantizer of activations whose range the updates closed passes one value, and learns no more. */
+static void tell_collapsed(const rf_trainer *t)
+{
+    for (size_t i = 0; t->sim && i < t->sim->quantizers.count; i++) {
+        const rf_node *n = t->sim->quantizers.items[i];
+        const float min = rf_quantizer_min(n)[0], max = rf_quantizer_max(n)[0];
+        if (rf_quantizer_enabled(n) && !rf_quantizer_is_param(n) && max < min) {
+            rf_log(t->ctx, RF_LOG_WARNING,
+                   "after step %lld the range of '%s' is closed (%g to %g): all that passes is one "
+                   "value; try a lower encoding learning rate than %g",
+                   (long long)t->optimizer.step, rf_quantizer_tensor(n)->name, (double)min,
+                   (double)max, t->o.encoding_learning_rate);
+            return;
+        }
+    }
 }
 
 /* A last update that went too far shows in no loss, and must reach neither a checkpoint nor the result. */
@@ -384,6 +402,7 @@ static rf_status end_epoch(rf_trainer *t)
     RF_TRY(rf_code_changes_end(&t->changes));
     /* Before the validation, so that nothing learned is lost when that is interrupted. */
     RF_TRY(save(t));
+    tell_collapsed(t);
     if (t->o.validation)
         RF_TRY(rf_evaluate(t->g, t->o.validation, t->o.batch, &t->validation));
     log_epoch(t, epoch);

@@ -241,6 +241,12 @@ static void statistics_that_are_not_finite_change_nothing(void **state)
     net_data d = net_data_open(ctx, x, NULL);
     const rf_reestimate_options o = in_order(2);
     memcpy(var, net_floats(g, "bn1.running_var"), sizeof var);
+    CHECK_FAILS(ctx, RF_ENUMERIC, "NaN or infinity in input",
+                rf_reestimate_graph(g, d.dataset, &o, NULL));
+    net_data_close(&d);
+    x = random_tensor(ctx, 4, dims, 11);
+    rf_tensor_f32(x)[20] = 1e38F; /* a number, but not one that the sums of the layers can hold */
+    d = net_data_open(ctx, x, NULL);
     CHECK_FAILS(ctx, RF_ENUMERIC, "'bn1'", rf_reestimate_graph(g, d.dataset, &o, NULL));
     assert_memory_equal(var, net_floats(g, "bn1.running_var"), sizeof var);
     net_data_close(&d);
