@@ -7,7 +7,7 @@ import sys
 
 import tree
 
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)")
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.M | re.S)
 TEST_NAME = re.compile(r"`(test_\w+)(?:: (\w+))?`")
 
@@ -48,10 +48,27 @@ def check_command(name, line, targets):
                 faults.append(f"{name}: the Makefile has no target '{target}'")
 
 
+def anchors_of(name):
+    """What the headings of a page are called in links: small letters, spaces as dashes, no other signs."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", tree.read(name), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def check_links(name, text):
-    for link in LINK.findall(text):
-        if not os.path.exists(os.path.join(tree.ROOT, os.path.dirname(name), link)):
+    for link, anchor in LINK.findall(text):
+        target = os.path.normpath(os.path.join(os.path.dirname(name), link)) if link else name
+        if not os.path.exists(os.path.join(tree.ROOT, target)):
             faults.append(f"{name}: the link {link} leads nowhere")
+        elif anchor and target.endswith(".md") and anchor not in anchors_of(target):
+            faults.append(f"{name}: {target} has no heading #{anchor}")
+
+
+def check_index():
+    """Who starts at docs/README.md finds every page."""
+    linked = {link for link, _ in LINK.findall(tree.read("docs/README.md"))}
+    for name in documents:
+        if name.startswith("docs/") and name != "docs/README.md" and os.path.basename(name) not in linked:
+            faults.append(f"docs/README.md does not lead to {name}")
 
 
 def check_tests(name, text, sources):
@@ -77,4 +94,5 @@ for name in documents:
             if line.startswith("$ "):
                 commands += 1
                 check_command(name, line[2:], targets)
+check_index()
 tree.finish(faults, commands)
