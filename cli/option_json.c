@@ -61,7 +61,8 @@ static void put_option(cli_json *j, const cli_option *o, const void *field)
 
 static bool concerns_result(const cli_option *o)
 {
-    static const char *const others[] = { "help", "json", "quiet", "verbose", "log", "force", "tensorboard" };
+    static const char *const others[] = { "help", "json",  "quiet",      "verbose",
+                                          "log",  "force", "tensorboard" };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         if (strcmp(o->name, others[i]) == 0)
             return false;

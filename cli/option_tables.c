@@ -315,8 +315,9 @@ const cli_group cli_group_simulation = {
         { .name = "config",
           .kind = CLI_TEXT,
           .argument = "F",
-          .help = "AIMET quantsim configuration (JSON file), or one of AIMET's by name: per-channel, "
-                  "default, bn-reestimation",
+          .help =
+              "AIMET quantsim configuration (JSON file), or one of AIMET's by name: per-channel, "
+              "default, bn-reestimation",
           .shown = "per-channel; with --compat bn-reestimation",
           FIELD(config) },
         { .name = "compat",
@@ -334,8 +335,9 @@ const cli_group cli_group_calibration = {
         { .name = "calibration-samples",
           .kind = CLI_INT,
           .argument = "N",
-          .help = "samples that set the first ranges, drawn at random where the data has more (with "
-                  "--compat the first ones)",
+          .help =
+              "samples that set the first ranges, drawn at random where the data has more (with "
+              "--compat the first ones)",
           .fallback = "1024",
           FIELD(calibration_samples),
           .min = 1,

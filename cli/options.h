@@ -111,9 +111,9 @@ extern const cli_group cli_group_processes, cli_group_analysis;
 extern const cli_group cli_group_import, cli_group_export_to;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
     cli_group_compare, cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,
-    cli_group_calibration, cli_group_inspection, cli_group_report, cli_group_load_encodings, cli_group_training,
-    cli_group_reestimation, cli_group_order, cli_group_fold, cli_group_export, cli_group_zoo,
-    cli_group_general;
+    cli_group_calibration, cli_group_inspection, cli_group_report, cli_group_load_encodings,
+    cli_group_training, cli_group_reestimation, cli_group_order, cli_group_fold, cli_group_export,
+    cli_group_zoo, cli_group_general;
 
 struct cli_session;
 

@@ -23,7 +23,7 @@ typedef struct cli_workflow {
     const char *checkpoint;        /* of the training */
     rf_training training;
     cli_record record; /* of the training */
-    int64_t batches; /* of re-estimation */
+    int64_t batches;   /* of re-estimation */
     rf_fold_report *fold;
     rf_export_report *exported;
     int count; /* steps done */

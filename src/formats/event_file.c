@@ -10,11 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <tensorboard.pb-c.h>
+
 #include "base/file.h"
 #include "base/status.h"
 #include "base/vec.h"
 #include "formats/crc32c.h"
-#include "tensorboard.pb-c.h"
 
 struct rf_event_file {
     rf_context *ctx;
