@@ -19,8 +19,9 @@ struct rf_report {
 
 json_t *rf_json_text(const char *text)
 {
-    json_t *value = json_string(text ? text : "");
-    char *copy = value ? NULL : strdup(text);
+    const char *whole = text ? text : "";
+    json_t *value = json_string(whole);
+    char *copy = value ? NULL : strdup(whole);
     for (char *p = copy; p && *p; p++)
         if ((unsigned char)*p > 0x7e)
             *p = '?';
@@ -191,11 +192,12 @@ rf_status rf_report_new(rf_sim *sim, const rf_report_options *options, rf_report
     RF_TRY(rf_sim_need_state(sim, RF_STATE_CALIBRATED, "the report"));
     rf_report *r = rf_calloc(sim->ctx, 1, sizeof *r);
     json_t *root = json_object();
-    rf_status st = r && root ? RF_OK : RF_ENOMEM;
-    if (!st) {
+    rf_status st =
+        r && root ? RF_OK : rf_fail(sim->ctx, RF_ENOMEM, "out of memory making the report");
+    if (r)
         r->ctx = sim->ctx;
+    if (!st)
         st = fill(sim, o, root);
-    }
     if (!st)
         st = write_text(r, root);
     json_decref(root);
