@@ -171,9 +171,7 @@ const cli_group cli_group_analysis = {
           .letter = 'o',
           .kind = CLI_TEXT,
           .argument = "FILE",
-          .help =
-              "write the JSON document to FILE as well; refold report shows the analyze.json of "
-              "a run's folder",
+          .help = "write the JSON document to FILE as well",
           .shown = "none",
           FIELD(output) },
         FORCE,
