@@ -7,6 +7,7 @@
  *                  "kill": SIGKILL, in a write after half of its bytes
  *     FAULT_COUNT  file that gets the number of calls when the program ends
  */
+#undef _FILE_OFFSET_BITS /* both names of each function are defined here */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
