@@ -46,7 +46,7 @@ def commands_of(text):
                 yield line, reason[len("<!-- not run: "):-len(" -->\n")] if reason else None
 
 
-def write_images(folder, classes, each, side):
+def write_images(folder, classes, each, side=224):
     for c in range(classes):
         place = os.path.join(folder, f"class{c}")
         os.makedirs(place)
@@ -57,11 +57,10 @@ def write_images(folder, classes, each, side):
 
 def prepare(folder):
     """What a reader of the documents is taken to have."""
-    write_images(os.path.join(folder, "train"), 2, 2, 8)
-    write_images(os.path.join(folder, "val"), 2, 1, 8)
-    write_images(os.path.join(folder, "large"), 2, 1, 224)
+    write_images(os.path.join(folder, "train"), 2, 2)
+    write_images(os.path.join(folder, "val"), 2, 1)
     with tarfile.open(os.path.join(folder, "train.tar"), "w") as tar:
-        tar.add(os.path.join(folder, "large"), arcname="train")
+        tar.add(os.path.join(folder, "train"), arcname="train")
     for name in ("aimet_config.json", "quantsim.json"):
         with open(os.path.join(folder, name), "w") as file:
             file.write(CONFIG)
@@ -75,6 +74,7 @@ def prepare(folder):
         subprocess.run([program.REFOLD, *line.split(), "-q"], cwd=folder, check=True, capture_output=True)
     for name in ("a.onnx", "b.onnx"):
         shutil.copy(os.path.join(folder, "model.onnx"), os.path.join(folder, name))
+    shutil.copy(os.path.join(folder, "1.onnx"), os.path.join(folder, "sim.onnx"))
 
 
 def has_runtime():
