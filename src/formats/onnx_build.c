@@ -7,6 +7,9 @@
 
 enum { OLDEST_OPSET = 6, NEWEST_OPSET = 21 };
 
+/* Lists that are searched from the front; real models have some tens of each. */
+enum { MOST_ATTRIBUTES = 256, MOST_IMPORTS = 256, MOST_METADATA = 4096 };
+
 typedef struct builder {
     const rf_onnx_source *source;
     rf_onnx_origin *origin;
@@ -58,6 +61,9 @@ static rf_status guess_opset(rf_graph *g, int64_t ir_version)
 
 static rf_status read_opsets(rf_graph *g, const Onnx__ModelProto *model)
 {
+    if (model->n_opset_import > MOST_IMPORTS)
+        return rf_fail(g->ctx, RF_EMODEL, "%zu operator sets are imported; expected at most %d",
+                       model->n_opset_import, MOST_IMPORTS);
     for (size_t i = 0; i < model->n_opset_import; i++)
         RF_TRY(rf_graph_set_opset(g, domain_of(model->opset_import[i]->domain),
                                   model->opset_import[i]->version));
@@ -75,6 +81,9 @@ static rf_status read_opsets(rf_graph *g, const Onnx__ModelProto *model)
 
 static rf_status read_metadata(rf_graph *g, const Onnx__ModelProto *model)
 {
+    if (model->n_metadata_props > MOST_METADATA)
+        return rf_fail(g->ctx, RF_EMODEL, "%zu entries of metadata; expected at most %d",
+                       model->n_metadata_props, MOST_METADATA);
     for (size_t i = 0; i < model->n_metadata_props; i++) {
         const Onnx__StringStringEntryProto *entry = model->metadata_props[i];
         if (entry->key)
@@ -282,6 +291,9 @@ static rf_status check_node(const builder *b, const Onnx__NodeProto *proto, size
                        label(proto));
     if (proto->n_input > INT32_MAX / 2 || proto->n_output > INT32_MAX / 2)
         return rf_fail(b->g->ctx, RF_EMODEL, "node '%s' has too many inputs", label(proto));
+    if (proto->n_attribute > MOST_ATTRIBUTES)
+        return rf_fail(b->g->ctx, RF_EMODEL, "node '%s' has %zu attributes; expected at most %d",
+                       label(proto), proto->n_attribute, MOST_ATTRIBUTES);
     return RF_OK;
 }
 

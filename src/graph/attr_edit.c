@@ -4,13 +4,15 @@
 #include "base/status.h"
 #include "graph/edit.h"
 
-/* The attribute array never shrinks, but it has no spare room either: one more means a new array in the arena. */
+/* The array has room up to the next power of two; one more than that means a new array in the arena, twice as long. */
 static rf_attr *append_attr(rf_graph *g, rf_node *n)
 {
-    rf_attr *attrs = rf_arena_array(&g->arena, (size_t)n->attr_count + 1, sizeof *attrs);
+    const bool full = (n->attr_count & (n->attr_count - 1)) == 0;
+    const size_t room = n->attr_count ? 2 * (size_t)n->attr_count : 1;
+    rf_attr *attrs = full ? rf_arena_array(&g->arena, room, sizeof *attrs) : n->attrs;
     if (!attrs)
         return NULL;
-    if (n->attr_count)
+    if (full && n->attr_count)
         memcpy(attrs, n->attrs, (size_t)n->attr_count * sizeof *attrs);
     n->attrs = attrs;
     return &attrs[n->attr_count++];

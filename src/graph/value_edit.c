@@ -1,4 +1,5 @@
 /* Editing values: making them, and replacing the constants they hold. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/status.h"
@@ -140,10 +141,32 @@ void rf_graph_remove_values(rf_graph *g, bool (*leads_nowhere)(const rf_value *v
     g->values.count = kept;
 }
 
+static bool is_taken(const rf_graph *g, const char *name)
+{
+    return rf_graph_find_value(g, name) || rf_graph_find_node(g, name);
+}
+
+/* Numbers are taken from 1 on: doubling and halving finds the next, where thousands of nodes have no name. */
 const char *rf_graph_unique_name(rf_graph *g, const char *base)
 {
-    const char *name = rf_arena_strdup(&g->arena, base);
-    for (int i = 1; name && (rf_graph_find_value(g, name) || rf_graph_find_node(g, name)); i++)
-        name = rf_arena_printf(&g->arena, "%s_%d", base, i);
+    const size_t size = strlen(base) + sizeof "_2147483647";
+    char *name = rf_arena_alloc(&g->arena, size);
+    if (!name)
+        return NULL;
+    int taken = 0, open = 1;
+    snprintf(name, size, "%s", base);
+    if (!is_taken(g, name))
+        return name;
+    for (;; taken = open, open *= 2) {
+        snprintf(name, size, "%s_%d", base, open);
+        if (!is_taken(g, name))
+            break;
+    }
+    while (open - taken > 1) {
+        const int middle = taken + (open - taken) / 2;
+        snprintf(name, size, "%s_%d", base, middle);
+        *(is_taken(g, name) ? &taken : &open) = middle;
+    }
+    snprintf(name, size, "%s_%d", base, open);
     return name;
 }

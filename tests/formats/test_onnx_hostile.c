@@ -282,6 +282,71 @@ static void endless_names_are_refused(void **state)
     check_model(&m, RF_EMODEL, "69999 bytes; expected at most 65536");
 }
 
+static void lists_without_end_are_refused(void **state)
+{
+    (void)state;
+    maker m;
+    char name[16];
+    begin_relu(&m);
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "a%d", i);
+        add_int(&m, m.graph.node[0], name, i);
+    }
+    check_model(&m, RF_EMODEL, "300 attributes; expected at most 256");
+    begin_relu(&m);
+    for (int i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "domain.%d", i);
+        add_opset(&m, name, 1);
+    }
+    check_model(&m, RF_EMODEL, "301 operator sets");
+}
+
+static size_t allocated;
+
+static void *counting_alloc(void *user, size_t bytes)
+{
+    (void)user;
+    allocated += bytes;
+    return aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
+}
+
+static void counting_free(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+/* What it takes to read `count` nodes that have no name. */
+static size_t bytes_of_nameless_nodes(int count)
+{
+    const rf_context_options options = { .alloc = counting_alloc, .free = counting_free };
+    maker m;
+    size_t size = 0;
+    rf_graph *g = NULL;
+    rf_context *ctx = NULL;
+    char name[16];
+    begin_relu(&m);
+    for (int i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "v%d", i);
+        add_node(&m, "Relu", NULL, "x", name);
+    }
+    const uint8_t *bytes = pack(&m, &size);
+    assert_int_equal(rf_context_new(&options, &ctx), RF_OK);
+    allocated = 0;
+    CHECK_OK(ctx, rf_onnx_decode(ctx, bytes, size, NULL, "net", &g));
+    rf_graph_free(g);
+    rf_context_free(ctx);
+    end(&m);
+    return allocated;
+}
+
+static void nodes_without_names_cost_in_proportion(void **state)
+{
+    (void)state;
+    const size_t few = bytes_of_nameless_nodes(500), many = bytes_of_nameless_nodes(2000);
+    assert_true(many < 6 * few);
+}
+
 static void a_missing_file_and_a_folder_are_named(void **state)
 {
     (void)state;
@@ -307,6 +372,8 @@ int main(void)
         cmocka_unit_test(dims_and_data_must_agree),
         cmocka_unit_test(inputs_that_we_cannot_feed_are_refused),
         cmocka_unit_test(endless_names_are_refused),
+        cmocka_unit_test(lists_without_end_are_refused),
+        cmocka_unit_test(nodes_without_names_cost_in_proportion),
         cmocka_unit_test(a_missing_file_and_a_folder_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
