@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT, LIBRARY = sys.argv[1], sys.argv[2]
+ROOT, LIBRARY = sys.argv[1], os.path.abspath(sys.argv[2])
 
 try:
     import numpy  # noqa: F401
