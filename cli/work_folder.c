@@ -260,6 +260,9 @@ int cli_work_commit(cli_session *s, cli_work_folder *w)
         discard(w->path);
     } else if (rename(w->path, output) == 0) {
         remove_files(output, is_private);
+    } else if (errno != ENOTEMPTY && errno != EEXIST) {
+        code = cli_error(s, CLI_EXIT_FAILED, "cannot rename '%s' to '%s': %s", w->path, output,
+                         strerror(errno));
     } else {
         code = move_files(s, w->path, output);
         if (!code)
