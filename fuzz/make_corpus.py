@@ -93,7 +93,7 @@ def sim():
                  "min": [-1, -1], "max": [0.875, 0.875]}
     output = dict(quantizer, tensor="r", kind="activation", symmetric=False, axis=None, min=[0], max=[1])
     text = {"format": 1, "state": "calibrated", "negative_gamma": {"batchnormalization": 1},
-            "options": {"param_bw": 4, "output_bw": 8, "scheme": "range-learning-tf", "config": "default",
+            "options": {"param_bw": 4, "output_bw": 8, "scheme": "tf-init", "config": "default",
                         "compat": None}, "quantizers": [quantizer, output]}
     save("sim", "calibrated", conv_net([("refold", json.dumps(text))]))
 
