@@ -111,8 +111,8 @@ static int quantize(cli_session *s, const rf_graph *graph)
         return cli_fail(s, st);
     int code = s->options->load_encodings ? set_from_file(s, sim, graph, &o)
                                           : calibrate(s, sim, graph, &o);
-    if (!code && (st = rf_sim_save(sim, s->options->output, s->options->force)))
-        code = cli_fail(s, st);
+    if (!code)
+        code = cli_model_save(s, &(cli_model){ .sim = sim }, s->options->output, s->options->force);
     if (!code) {
         count_quantizers(sim, &o);
         print_result(s, sim, &o);
