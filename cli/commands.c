@@ -201,6 +201,21 @@ const cli_command cli_commands[] = {
       .run = cmd_doctor,
       .example = "refold doctor",
       .groups = { &cli_group_general } },
+    { .name = "bench",
+      .operand = "MODEL",
+      .usage = "MODEL [options]",
+      .summary = "images a second, where the time goes, memory, and the distance to the limit",
+      .description =
+          "Times steps of FP32 inference and training, of QAT and of BN re-estimation, each in a "
+          "process of its own, on random samples or on --data. A plain MODEL is quantized first by "
+          "the options below. The limit is the time of the bare oneDNN convolutions of the same "
+          "shapes and of the bytes that the rest must move, at the rate at which this machine "
+          "copies memory. With --verbose the layers of the simulation that compute in float32 are "
+          "named, and why. Nothing is written.",
+      .run = cmd_bench,
+      .checks = "data",
+      .example = "refold bench model.onnx --batch 16 --threads 2 --param-bw 4",
+      .groups = { &cli_group_bench, &cli_group_data, &cli_group_simulation, &cli_group_general } },
     { .name = NULL },
 };
 

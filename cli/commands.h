@@ -13,6 +13,7 @@
 #define CLI_EXIT_INTERRUPTED 130
 
 int cmd_analyze(cli_session *session);
+int cmd_bench(cli_session *session);
 int cmd_run(cli_session *session);
 int cmd_inspect(cli_session *session);
 int cmd_quantize(cli_session *session);

@@ -177,6 +177,28 @@ const cli_group cli_group_analysis = {
                           END },
 };
 
+const cli_group cli_group_bench = {
+    "Benchmark",
+    (const cli_option[]){
+        { .name = "modes",
+          .kind = CLI_TEXT,
+          .argument = "LIST",
+          .help =
+              "what to time, of infer, train (both in FP32), qat and reestimate (both through the "
+              "simulation)",
+          .fallback = "infer,train,qat,reestimate",
+          FIELD(modes) },
+        { .name = "repeat",
+          .kind = CLI_INT,
+          .argument = "N",
+          .help = "steps timed, behind two that are not; their median counts",
+          .fallback = "10",
+          FIELD(repeat),
+          .min = 1,
+          .max = 1e6 },
+        END },
+};
+
 const cli_group cli_group_data = {
     "Data",
     (const cli_option[]){

@@ -61,7 +61,9 @@ typedef struct cli_options {
     int64_t samples;
     double tolerance;
     bool outputs_only;
-    const char *by; /* of analyze */
+    const char *by;    /* of analyze */
+    const char *modes; /* of bench */
+    int64_t repeat;
     /* models of other frameworks */
     const char *weights, *signature, *import_inputs, *import_outputs, *input_shapes;
     const char *model_template;
@@ -107,7 +109,7 @@ typedef struct cli_group {
     const cli_option *options; /* ended by a NULL name */
 } cli_group;
 
-extern const cli_group cli_group_processes, cli_group_analysis;
+extern const cli_group cli_group_processes, cli_group_analysis, cli_group_bench;
 extern const cli_group cli_group_import, cli_group_export_to;
 extern const cli_group cli_group_output_file, cli_group_output_folder, cli_group_infer,
     cli_group_compare, cli_group_data, cli_group_validation, cli_group_gate, cli_group_simulation,

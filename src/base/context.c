@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/group.h"
+#include "base/profile.h"
 #include "base/status.h"
 
 #define MESSAGE_BYTES 1024
@@ -18,6 +19,7 @@ struct rf_context {
     rf_context_options options;
     int threads;
     rf_group *group;        /* NULL: alone */
+    rf_profile *profile;    /* NULL: nobody measures */
     atomic_int interrupted; /* lock-free: signal handlers and other threads may set it */
     char message[MESSAGE_BYTES];
 };
@@ -110,6 +112,16 @@ int rf_context_threads(const rf_context *ctx)
 rf_compute rf_context_compute(const rf_context *ctx)
 {
     return ctx->options.compute;
+}
+
+void rf_context_set_profile(rf_context *ctx, rf_profile *profile)
+{
+    ctx->profile = profile;
+}
+
+rf_profile *rf_context_profile(const rf_context *ctx)
+{
+    return ctx->profile;
 }
 
 uint64_t rf_context_seed(const rf_context *ctx)

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/context.h"
+#include "base/profile.h"
 #include "dnn/conv_geometry.h"
 
 enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PARTS };
@@ -340,6 +340,23 @@ size_t rf_dnn_conv_scratch(const rf_dnn_conv *conv)
 
 /* ---------------------------------------------------------------------------------- running --- */
 
+static const rf_step_part profiled[PARTS] = { RF_PART_CONV_FORWARD, RF_PART_CONV_BACKWARD_DATA,
+                                              RF_PART_CONV_BACKWARD_WEIGHTS };
+
+/* Every call: returns the part of the step that the clock ran for. */
+static rf_step_part begin(const rf_dnn_conv *c, int which)
+{
+    rf_use_threads(c->ctx);
+    return rf_profile_enter(c->ctx, profiled[which]);
+}
+
+static rf_status finish(const rf_dnn_conv *c, rf_step_part before, dnnl_status_t status,
+                        const char *what)
+{
+    rf_profile_enter(c->ctx, before);
+    return rf_dnn_check(c->ctx, status, what);
+}
+
 /* oneDNN takes every pointer as mutable; it writes only through outputs. */
 static void set(dnnl_memory_t memory, const void *data, dnnl_status_t *status)
 {
@@ -381,7 +398,7 @@ rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *
 {
     part *p = &conv->parts[FORWARD];
     assert((bias != NULL) == conv->with_bias && !conv->integers);
-    rf_use_threads(conv->ctx);
+    const rf_step_part before = begin(conv, FORWARD);
     dnnl_status_t status = dnnl_success;
     load_weights(conv, p, weights, scratch, &status);
     set(p->src, src, &status);
@@ -396,7 +413,7 @@ rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *
                                      { DNNL_ARG_BIAS, p->bias } };
     if (status == dnnl_success)
         status = dnnl_primitive_execute(p->run, conv->stream, bias ? 5 : 4, args);
-    return rf_dnn_check(conv->ctx, status, part_names[FORWARD]);
+    return finish(conv, before, status, part_names[FORWARD]);
 }
 
 rf_status rf_dnn_conv_forward_int8(rf_dnn_conv *conv, const uint8_t *src, int32_t zero_point,
@@ -404,7 +421,7 @@ rf_status rf_dnn_conv_forward_int8(rf_dnn_conv *conv, const uint8_t *src, int32_
 {
     part *p = &conv->parts[FORWARD];
     assert(conv->integers);
-    rf_use_threads(conv->ctx);
+    const rf_step_part before = begin(conv, FORWARD);
     dnnl_status_t status = dnnl_success;
     conv->zero_point_value = zero_point;
     load_weights(conv, p, weights, scratch, &status);
@@ -419,7 +436,7 @@ rf_status rf_dnn_conv_forward_int8(rf_dnn_conv *conv, const uint8_t *src, int32_
                                        conv->zero_point } };
     if (status == dnnl_success)
         status = dnnl_primitive_execute(p->run, conv->stream, 5, args);
-    return rf_dnn_check(conv->ctx, status, part_names[FORWARD]);
+    return finish(conv, before, status, part_names[FORWARD]);
 }
 
 rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, const float *weights,
@@ -427,7 +444,7 @@ rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, co
 {
     part *p = &conv->parts[BACKWARD_DATA];
     assert(p->run); /* built with `backward` */
-    rf_use_threads(conv->ctx);
+    const rf_step_part before = begin(conv, BACKWARD_DATA);
     dnnl_status_t status = dnnl_success;
     load_weights(conv, p, weights, scratch, &status);
     set(p->dst, diff_dst, &status);
@@ -439,7 +456,7 @@ rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, co
                                      { DNNL_ARG_SCRATCHPAD, p->run_pad } };
     if (status == dnnl_success)
         status = dnnl_primitive_execute(p->run, conv->stream, 4, args);
-    return rf_dnn_check(conv->ctx, status, part_names[BACKWARD_DATA]);
+    return finish(conv, before, status, part_names[BACKWARD_DATA]);
 }
 
 rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, const float *diff_dst,
@@ -447,7 +464,7 @@ rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, cons
 {
     part *p = &conv->parts[BACKWARD_WEIGHTS];
     assert(p->run && (conv->with_bias || !diff_bias));
-    rf_use_threads(conv->ctx);
+    const rf_step_part before = begin(conv, BACKWARD_WEIGHTS);
     dnnl_status_t status = dnnl_success;
     const bool direct = diff_weights && !p->reorder;
     set(p->weights, direct ? (void *)diff_weights : block(scratch, p->weights_at), &status);
@@ -466,5 +483,5 @@ rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, cons
         set(p->plain, diff_weights, &status);
         run_reorder(conv, p, p->weights, p->plain, scratch, &status);
     }
-    return rf_dnn_check(conv->ctx, status, part_names[BACKWARD_WEIGHTS]);
+    return finish(conv, before, status, part_names[BACKWARD_WEIGHTS]);
 }

@@ -3,7 +3,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
-#include "base/context.h"
+#include "base/profile.h"
 
 rf_status rf_dnn_gemm(rf_context *ctx, bool transpose_a, bool transpose_b, int64_t m, int64_t n,
                       int64_t k, float alpha, const float *a, int64_t lda, const float *b,
@@ -12,8 +12,10 @@ rf_status rf_dnn_gemm(rf_context *ctx, bool transpose_a, bool transpose_b, int64
     if (m < 1 || n < 1)
         return RF_OK;
     rf_use_threads(ctx);
+    const rf_step_part before = rf_profile_enter(ctx, RF_PART_MATRIX_PRODUCTS);
     const dnnl_status_t status = dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n,
                                             k, alpha, a, lda, b, ldb, beta, c, ldc);
+    rf_profile_enter(ctx, before);
     if (status == dnnl_out_of_memory)
         return rf_fail(ctx, RF_ENOMEM, "out of memory in a matrix product of %lld x %lld x %lld",
                        (long long)m, (long long)n, (long long)k);

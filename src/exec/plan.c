@@ -182,6 +182,18 @@ const rf_step *rf_plan_step(const rf_plan *plan, int index)
     return &plan->steps.items[index].s;
 }
 
+void rf_plan_step_use(const rf_plan *plan, int index, bool *forward_out, bool *backward_out)
+{
+    const rf_planned *step = &plan->steps.items[index];
+    *forward_out = step->needed && !step->bypass;
+    *backward_out = step->has_backward;
+}
+
+const char *rf_plan_step_why_float(const rf_plan *plan, int index)
+{
+    return plan->steps.items[index].why_float;
+}
+
 const rf_step *rf_plan_step_of(const rf_plan *plan, const rf_node *node)
 {
     for (size_t i = 0; i < plan->steps.count; i++)

@@ -63,6 +63,10 @@ const rf_view *rf_plan_value(const rf_plan *plan, const rf_value *v);
 
 int rf_plan_step_count(const rf_plan *plan);
 const rf_step *rf_plan_step(const rf_plan *plan, int index);
+/* Whether forward, and whether backward, runs it. */
+void rf_plan_step_use(const rf_plan *plan, int index, bool *forward_out, bool *backward_out);
+/* Why a layer that could compute with codes does not; NULL: it does, or that is no question. */
+const char *rf_plan_step_why_float(const rf_plan *plan, int index);
 const rf_step *rf_plan_step_of(const rf_plan *plan, const rf_node *node); /* NULL if folded away */
 size_t rf_plan_bytes(const rf_plan *plan);      /* memory of all buffers */
 size_t rf_plan_live_bytes(const rf_plan *plan); /* largest sum of tensors alive at one moment */

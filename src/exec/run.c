@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/profile.h"
 #include "ops/params.h"
 
 /* Constants may have been replaced since the last call: read their place anew. */
@@ -22,13 +23,25 @@ static rf_status observe(const rf_plan *plan, const rf_planned *step)
                : RF_OK;
 }
 
+/* What a step counts as while a profile is made; a convolution counts as such inside of it. */
+static rf_step_part part_of(const rf_plan *plan, const rf_step *s)
+{
+    const bool measured = rf_context_profile(plan->ctx) != NULL;
+    return measured && rf_node_is_fakequant(s->node) &&
+                   !strcmp(rf_attr_string(s->node, "kind", "activation"), "param")
+               ? RF_PART_QUANTIZE_WEIGHTS
+               : RF_PART_FUSED_KERNELS;
+}
+
 rf_status rf_plan_forward(rf_plan *plan)
 {
+    const rf_step_part before = rf_profile_enter(plan->ctx, RF_PART_FUSED_KERNELS);
     rf_use_threads(plan->ctx);
     for (size_t i = 0; i < plan->steps.count; i++) {
         rf_planned *step = &plan->steps.items[i];
         if (!step->needed)
             continue;
+        rf_profile_enter(plan->ctx, part_of(plan, &step->s));
         refresh_constants(plan, step);
         step->s.run_step = plan->run_step;
         step->s.first_sample = plan->first_sample;
@@ -44,6 +57,7 @@ rf_status rf_plan_forward(rf_plan *plan)
         if (diff->data)
             memset(diff->data, 0, (size_t)rf_view_count(diff) * sizeof(float));
     }
+    rf_profile_enter(plan->ctx, before);
     return RF_OK;
 }
 
@@ -81,16 +95,19 @@ static void tell_ready(const rf_plan *plan, int index)
 
 rf_status rf_plan_backward(rf_plan *plan)
 {
+    const rf_step_part before = rf_profile_enter(plan->ctx, RF_PART_FUSED_KERNELS);
     rf_use_threads(plan->ctx);
     for (int i = (int)plan->steps.count - 1; i >= 0; i--) {
         rf_planned *step = &plan->steps.items[i];
         if (!step->has_backward)
             continue;
+        rf_profile_enter(plan->ctx, part_of(plan, &step->s));
         RF_TRY(step->s.op->backward(&step->s));
         for (int k = 0; k < step->s.in_count; k++)
             if (step->diff_temp[k] != RF_NO_SLOT)
                 add_into(&plan->slots.items[step->in[k]].diff, step->s.diff_in[k].data);
         tell_ready(plan, i);
     }
+    rf_profile_enter(plan->ctx, before);
     return RF_OK;
 }

@@ -8,6 +8,7 @@
 
 typedef struct conv_state {
     rf_dnn_conv *conv;
+    rf_conv_shape shape;
     int64_t oc;
     bool integers;          /* u8 codes and s8 weights in, int32 sums out */
     size_t real_at;         /* in scratch: input 0 as real numbers, where it comes as codes */
@@ -130,6 +131,7 @@ rf_status rf_conv_prepare(rf_step *s, rf_conv_describe describe)
     RF_TRY(describe_shapes(s->ctx, s->node, &x, &w, describe, &conv));
     RF_TRY(rf_step_new_state(s, sizeof(conv_state) + 2 * (size_t)conv.oc * sizeof(float), &memory));
     conv_state *state = memory;
+    state->shape = conv;
     state->oc = conv.oc;
     state->integers = s->in[1].dtype == RF_DTYPE_I8;
     state->scales = (float *)(state + 1);
@@ -150,6 +152,12 @@ void rf_conv_release(rf_step *s)
     if (state)
         rf_dnn_conv_free(state->conv);
     rf_step_free_state(s);
+}
+
+const rf_conv_shape *rf_conv_step_shape(const rf_step *s)
+{
+    const conv_state *state = s->op->forward == rf_conv_forward ? s->state : NULL;
+    return state ? &state->shape : NULL;
 }
 
 /* ---------------------------------------------------------------------------------- running --- */

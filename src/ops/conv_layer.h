@@ -20,6 +20,8 @@ bool rf_conv_int8(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf
 rf_status rf_conv_forward(rf_step *s);
 rf_status rf_conv_backward(rf_step *s);
 void rf_conv_release(rf_step *s);
+/* What a prepared step computes; NULL where it is no convolution, transposed or not. */
+const rf_conv_shape *rf_conv_step_shape(const rf_step *s);
 
 /* Weights are not what they should be: "weights are [..], expected [oc, 3, kh, kw] for ...". */
 rf_status rf_conv_weights_fail(rf_context *ctx, const rf_node *n, const rf_shape *w,

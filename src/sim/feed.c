@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/group.h"
+#include "base/profile.h"
 #include "graph/ports.h"
 
 struct rf_feed {
@@ -215,7 +216,7 @@ static rf_status check_finite(const rf_feed *feed, int input, const rf_batch *ba
                    feed->graph->inputs.items[input]->name, (long long)(batch->first + sample + 1));
 }
 
-rf_status rf_feed_next(rf_feed *feed, rf_plan **plan_out, rf_batch *batch_out)
+static rf_status next_batch(rf_feed *feed, rf_plan **plan_out, rf_batch *batch_out)
 {
     RF_TRY(rf_loader_next(feed->loader, batch_out));
     *plan_out = NULL;
@@ -232,4 +233,14 @@ rf_status rf_feed_next(rf_feed *feed, rf_plan **plan_out, rf_batch *batch_out)
         memset((float *)view->data + filled, 0, (size_t)(total - filled) * sizeof(float));
     }
     return RF_OK;
+}
+
+/* Every loop asks for its next batch where a step of it begins. */
+rf_status rf_feed_next(rf_feed *feed, rf_plan **plan_out, rf_batch *batch_out)
+{
+    rf_profile_begin_step(feed->ctx);
+    const rf_step_part before = rf_profile_enter(feed->ctx, RF_PART_DATA);
+    const rf_status st = next_batch(feed, plan_out, batch_out);
+    rf_profile_enter(feed->ctx, before);
+    return st;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/profile.h"
 #include "exec/computed_params.h"
 #include "graph/ports.h"
 
@@ -249,6 +250,7 @@ static void update_params(rf_trainer *t, const rf_plan *plan)
         rf_schedule_factor(&t->schedule, t->optimizer.step, t->per_epoch, t->total);
 
     t->learning_rate = factor * t->o.learning_rate;
+    const rf_step_part before = rf_profile_enter(t->ctx, RF_PART_OPTIMIZER);
     rf_optimizer_begin(&t->optimizer);
     for (size_t i = 0; i < t->params.count; i++) {
         const rf_param *p = &t->params.items[i];
@@ -262,6 +264,7 @@ static void update_params(rf_trainer *t, const rf_plan *plan)
         if (diff)
             rf_optimizer_apply(&t->optimizer, (int)i, &hyper, diff);
     }
+    rf_profile_enter(t->ctx, before);
 }
 
 static void tell(const rf_trainer *t, rf_train_event event)
@@ -323,8 +326,11 @@ static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
     if (st && st != RF_ENUMERIC)
         return st;
     /* A loss that is not finite makes the sum so: every process learns of it there, and then who had it. */
-    if (rf_distributed_size(t->ctx) > 1 || !st)
+    if (rf_distributed_size(t->ctx) > 1 || !st) {
+        const rf_step_part before = rf_profile_enter(t->ctx, RF_PART_ALL_REDUCE);
         RF_TRY(rf_exchange_end(&t->exchange, plan, batch->count, batch->total, &sums));
+        rf_profile_enter(t->ctx, before);
+    }
     if (st || !isfinite(sums.loss)) {
         RF_TRY(rf_group_agree(t->ctx, st));
         return rf_fail(t->ctx, RF_ENUMERIC, "the sum of the losses of step %lld is not finite",
