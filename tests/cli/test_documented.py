@@ -24,7 +24,7 @@ ELSEWHERE = {
     "mpirun": "cli_processes", "mkdir": "needs the network", "npm": "needs the network",
     "pip": "needs the network", "python3": "test_python", "cmake": "tree_install", "bench/run.sh": "takes minutes",
 }
-FILES = {"model.h5": "cli_keras"}  # what is not at hand, and the test that has it
+FILES = {"model.h5": "cli_keras", "resnet20.onnx": "cli_bench: minutes at full size"}  # what is not at hand, and the test that has it
 CONFIG = '{"defaults": {"ops": {"is_output_quantized": "True"}, "params": {"is_quantized": "True", "is_symmetric": "True"}, \
 "per_channel_quantization": "True"}, "params": {}, "op_type": {}, "supergroups": [], "model_input": {}, "model_output": {}}'
 STEPS = """
