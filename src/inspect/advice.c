@@ -83,6 +83,21 @@ static const rf_tensor *bn_constant(const rf_node *bn, int input, int64_t count)
     return t && t->dtype == RF_DTYPE_F32 && (count < 0 || t->count == count) ? t : NULL;
 }
 
+/* Largest magnitude, NaN aside. Lanes, because inspect looks at every weight and one chain of comparisons is slow. */
+static float largest(const float *x, int64_t count)
+{
+    float lanes[8] = { 0.0F }, most = 0.0F;
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        for (int k = 0; k < 8; k++)
+            lanes[k] = fabsf(x[i + k]) > lanes[k] ? fabsf(x[i + k]) : lanes[k];
+    for (; i < count; i++)
+        most = fmaxf(most, fabsf(x[i]));
+    for (int k = 0; k < 8; k++)
+        most = fmaxf(most, lanes[k]);
+    return most;
+}
+
 /* Largest |weight| of each channel of the layer in front; all infinite where there is none to fold into. */
 static void reach_of_weights(const rf_bn_pair *pair, int64_t channels, float *reach)
 {
@@ -96,9 +111,9 @@ static void reach_of_weights(const rf_bn_pair *pair, int64_t channels, float *re
         reach[c] = known ? 0.0F : INFINITY;
     for (int d = known ? layer.channel_axis + 1 : 0; known && d < w->shape.rank; d++)
         inner *= w->shape.dims[d];
-    for (int64_t i = 0; known && i < w->count; i++) {
-        float *most = &reach[i / inner % channels];
-        *most = fmaxf(*most, fabsf(rf_tensor_f32(w)[i]));
+    for (int64_t block = 0; known && inner > 0 && block < w->count / inner; block++) {
+        float *most = &reach[block % channels];
+        *most = fmaxf(*most, largest(rf_tensor_f32(w) + block * inner, inner));
     }
 }
 
@@ -223,8 +238,8 @@ static rf_status unevenness(rf_context *ctx, const rf_tensor *w, float *out)
     if (channels < 2)
         return RF_OK;
     RF_NEW_ARRAY(ctx, most, channels);
-    for (int64_t i = 0; i < w->count; i++)
-        most[i / inner] = fmaxf(most[i / inner], fabsf(rf_tensor_f32(w)[i]));
+    for (int64_t c = 0; c < channels; c++)
+        most[c] = largest(rf_tensor_f32(w) + c * inner, inner);
     qsort(most, (size_t)channels, sizeof *most, by_size);
     if (most[channels / 2] > 0.0F)
         *out = most[channels - 1] / most[channels / 2];
