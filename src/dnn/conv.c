@@ -65,23 +65,24 @@ static dnnl_status_t set_runtime_zero_point(dnnl_primitive_attr_t attr)
 }
 
 /*
- * oneDNN 2.6 computes the weights' gradient of a 1x1 convolution with strides in a kernel whose threads get into each
- * other's way: once in some thousands of calls a channel comes out wrong, when they are interrupted. Others are as good; of a
- * deconvolution there are none.
+ * oneDNN 2.6 has two kernels for 1x1 convolutions with strides whose threads get into each other's way. The weights'
+ * gradient: once in some thousands of calls a channel comes out wrong, when they are interrupted. Sums of codes: where the
+ * input channels are no multiple of 16, often. Others are as good; of a deconvolution there are none.
  */
-static bool is_unsafe(const rf_conv_geometry *g, int which, const_dnnl_primitive_desc_t desc)
+static bool is_unsafe(const rf_conv_geometry *g, int which, bool integers,
+                      const_dnnl_primitive_desc_t desc)
 {
     const char *name = NULL;
     bool strided = false;
     for (int i = 0; i < g->spatial; i++)
         strided = strided || g->strides[i] > 1;
-    return which == BACKWARD_WEIGHTS && strided && !g->transposed &&
+    return (which == BACKWARD_WEIGHTS || integers) && strided && !g->transposed &&
            !dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) &&
            strstr(name, "1x1");
 }
 
 /* The first of oneDNN's implementations that is sound; the first of all where it has no other (some transposed ones). */
-static dnnl_status_t choose_desc(const rf_conv_geometry *g, int which,
+static dnnl_status_t choose_desc(const rf_conv_geometry *g, int which, bool integers,
                                  dnnl_primitive_desc_iterator_t at, dnnl_primitive_desc_t *out)
 {
     dnnl_primitive_desc_t first = NULL;
@@ -90,7 +91,7 @@ static dnnl_status_t choose_desc(const rf_conv_geometry *g, int which,
         dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch(at);
         if (!desc)
             break;
-        if (!is_unsafe(g, which, desc)) {
+        if (!is_unsafe(g, which, integers, desc)) {
             if (first)
                 dnnl_primitive_desc_destroy(first);
             *out = desc;
@@ -120,7 +121,7 @@ static dnnl_status_t create_desc(const rf_conv_geometry *g, int which, const voi
     if (!status)
         status = dnnl_primitive_desc_iterator_create(&at, op_desc, attr, engine, hint);
     if (!status)
-        status = choose_desc(g, which, at, out);
+        status = choose_desc(g, which, integers, at, out);
     dnnl_primitive_desc_iterator_destroy(at);
     dnnl_primitive_attr_destroy(attr);
     return status;
