@@ -165,6 +165,21 @@ static void one_and_three_axes_are_exact(void **state)
     }
 }
 
+/* oneDNN has a kernel for strided 1x1 convolutions whose threads get into each other's way. */
+static void strided_1x1_sums_are_exact_among_threads(void **state)
+{
+    (void)state;
+    const rf_context_options options = { .threads = 2 };
+    rf_context *ctx = NULL;
+    assert_int_equal(rf_context_new(&options, &ctx), RF_OK);
+    rf_conv_shape s = square(16, 8, 24, 1, 8, 1);
+    s.stride[0] = s.stride[1] = 2;
+    s.out[0] = s.out[1] = 4;
+    for (int i = 0; i < 30; i++)
+        check_sums(ctx, &s, 13, 8);
+    rf_context_free(ctx);
+}
+
 static void check_product(rf_context *ctx, bool transpose_b, int64_t m, int64_t n, int64_t k,
                           int most)
 {
@@ -226,6 +241,7 @@ int main(void)
         cmocka_unit_test(strides_dilation_and_uneven_pads_are_exact),
         cmocka_unit_test(groups_and_depthwise_are_exact),
         cmocka_unit_test(one_and_three_axes_are_exact),
+        cmocka_unit_test(strided_1x1_sums_are_exact_among_threads),
         cmocka_unit_test(matrix_products_are_exact),
         cmocka_unit_test(exactness_depends_on_codes_terms_and_instructions),
     };
