@@ -144,6 +144,8 @@ static int spawn(cli_ort *o, const int to_child[2], const int from_child[2])
     free(arguments[3]);
     if (error) {
         o->process = 0;
+        if (o->asks_only) /* whether node is there */
+            return CLI_EXIT_FAILED;
         return cli_error(o->s, CLI_EXIT_FAILED,
                          "--runtime ort: cannot start node (%s); install Node.js 18 or newer, "
                          "then ONNX Runtime with 'npm install --ignore-scripts onnxruntime-node'",
@@ -222,8 +224,9 @@ void cli_ort_stop(cli_ort *o)
 
 bool cli_ort_versions(cli_session *s, char *node_out, char *package_out, size_t size)
 {
-    cli_ort o = { .s = s };
+    cli_ort o = { .s = s, .asks_only = true };
     cli_json j = { .compact = true };
+    node_out[0] = package_out[0] = 0;
     if (open_pipes(&o) != 0) {
         cli_ort_stop(&o);
         return false;

@@ -8,6 +8,7 @@
 
 typedef struct cli_ort {
     cli_session *s;
+    bool asks_only; /* whether node and the package are there: that they are not is no error */
     const char
         *model; /* its file, which is run as it is where nothing more than its outputs is wanted */
     const rf_graph *graph; /* of that file */

@@ -66,7 +66,7 @@ def check_cmake(folder, root, libraries):
 
 
 def check_python(root):
-    packages = glob.glob(f"{root}/{PREFIX}/lib/**/refold/__init__.py", recursive=True)
+    packages = glob.glob(f"{root}/{PREFIX}/lib*/**/refold/__init__.py", recursive=True)
     if len(packages) != 1:
         faults.append(f"Python: expected one installed package, found {packages}")
         return
@@ -82,7 +82,7 @@ if not shutil.which("meson"):
 with tempfile.TemporaryDirectory() as folder:
     root = f"{folder}/root"
     run("meson install", ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root])
-    found = glob.glob(f"{root}/{PREFIX}/lib/**/librefold.so", recursive=True)
+    found = glob.glob(f"{root}/{PREFIX}/lib*/**/librefold.so", recursive=True)
     for name in (f"{root}/{PREFIX}/bin/refold", f"{root}/{PREFIX}/include/refold/refold.h"):
         if not os.path.exists(name):
             faults.append(f"meson install: no {name}")
