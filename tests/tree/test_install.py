@@ -55,12 +55,12 @@ def check_pkg_config(folder, root, libraries):
 def check_cmake(folder, root, libraries):
     with open(f"{folder}/CMakeLists.txt", "w") as file:
         file.write(CMAKE)
-    configured = run("CMake", ["cmake", "-S", folder, "-B", f"{folder}/build", f"-DCMAKE_PREFIX_PATH={root}/{PREFIX}"])
+    configured = run("CMake", ["cmake", "-S", folder, "-B", f"{folder}/build", f"-Drefold_DIR={libraries}/cmake/refold"])
     if configured is not None and run("CMake", ["cmake", "--build", f"{folder}/build"]) is not None:
         check_program("CMake", f"{folder}/build/outside", libraries)
     with open(f"{folder}/CMakeLists.txt", "w") as file:
         file.write(CMAKE.replace("0.1 CONFIG", "7.0 CONFIG"))
-    if subprocess.run(["cmake", "-S", folder, "-B", f"{folder}/other", f"-DCMAKE_PREFIX_PATH={root}/{PREFIX}"],
+    if subprocess.run(["cmake", "-S", folder, "-B", f"{folder}/other", f"-Drefold_DIR={libraries}/cmake/refold"],
                       capture_output=True).returncode == 0:
         faults.append("CMake: version 7.0 was asked for and found")
 
