@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "formats/hdf5_file.h"
 #include "formats/keras_build.h"
+#include "formats/model_file.h"
 
 /* --- the parts of a model in memory --- */
 
@@ -294,19 +295,6 @@ static rf_status remember(const rf_keras_files *f, rf_graph *g)
                            : RF_OK;
 }
 
-/* Messages of the parts name layers and HDF5 objects; here the file comes in front. */
-static rf_status with_file(rf_context *ctx, rf_status status, const char *path)
-{
-    if (status == RF_ENOMEM || status == RF_EINTERNAL || status == RF_EIO)
-        return status;
-    char *message = rf_strdup(ctx, rf_context_message(ctx));
-    if (!message)
-        return RF_ENOMEM;
-    const rf_status st = rf_fail(ctx, status, "'%s': %s", path, message);
-    rf_free(ctx, message);
-    return st;
-}
-
 rf_status rf_keras_read(rf_context *ctx, const char *path, const rf_import_options *options,
                         rf_graph **out)
 {
@@ -325,7 +313,7 @@ rf_status rf_keras_read(rf_context *ctx, const char *path, const rf_import_optio
     rf_keras_release_files(&files);
     if (st) {
         rf_graph_free(g);
-        return with_file(ctx, st, path);
+        return st == RF_EIO ? st : rf_with_file_name(ctx, st, path); /* named there */
     }
     *out = g;
     return RF_OK;

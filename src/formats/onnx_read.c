@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/status.h"
+#include "formats/model_file.h"
 #include "formats/onnx.h"
 #include "formats/onnx_parts.h"
 
@@ -33,19 +34,6 @@ static const char *recognize(const uint8_t *bytes, size_t size)
         if (!(bytes[i] >= 0x20 && bytes[i] < 0x7f) && !strchr("\t\r\n", bytes[i]))
             return NULL;
     return "text";
-}
-
-/* Every message that comes from inside names the node or tensor; here it gets the file's name in front. */
-static rf_status with_name(rf_context *ctx, rf_status status, const char *name)
-{
-    if (status == RF_ENOMEM || status == RF_EINTERNAL)
-        return status;
-    char *message = rf_strdup(ctx, rf_context_message(ctx));
-    if (!message)
-        return RF_ENOMEM;
-    const rf_status st = rf_fail(ctx, status, "'%s': %s", name, message);
-    rf_free(ctx, message);
-    return st;
 }
 
 static rf_status check_bytes(rf_context *ctx, const uint8_t *bytes, size_t size)
@@ -100,7 +88,7 @@ rf_status rf_onnx_decode(rf_context *ctx, const void *bytes, size_t size, const 
 {
     const rf_onnx_source source = { .ctx = ctx, .folder = folder };
     const rf_status st = decode(&source, bytes, size, out);
-    return st ? with_name(ctx, st, name) : RF_OK;
+    return st ? rf_with_file_name(ctx, st, name) : RF_OK;
 }
 
 /* "." for a path without a folder. */
