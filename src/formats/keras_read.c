@@ -313,7 +313,7 @@ rf_status rf_keras_read(rf_context *ctx, const char *path, const rf_import_optio
     rf_keras_release_files(&files);
     if (st) {
         rf_graph_free(g);
-        return st == RF_EIO ? st : rf_with_file_name(ctx, st, path); /* named there */
+        return st == RF_EIO ? st : rf_with_file_name(ctx, st, path); /* RF_EIO names its file */
     }
     *out = g;
     return RF_OK;
