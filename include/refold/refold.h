@@ -1151,8 +1151,8 @@ typedef struct rf_bench_options {
 typedef struct rf_speed {
     int64_t batch, steps;              /* samples a step; steps timed */
     double img_per_s;                  /* batch / step_seconds */
-    double step_seconds;               /* median */
-    double seconds[RF_PART_COUNT];     /* a step, median of each part */
+    double step_seconds;               /* of the step of median length */
+    double seconds[RF_PART_COUNT];     /* of its parts, which add up to it */
     int64_t peak_bytes;                /* largest resident memory of the process meanwhile */
     double limit_seconds, limit_ratio; /* of the step; limit_seconds / step_seconds */
     double copy_bytes_per_s;           /* read and written, as measured for the limit */

@@ -91,16 +91,28 @@ static rf_status run(bench *b)
 
 /* ------------------------------------------------------------------------------------- result --- */
 
-static int by_size(const void *a, const void *b)
+static double length_of(const double *step)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
+    double sum = 0.0;
+    for (int part = 0; part < RF_PART_COUNT; part++)
+        sum += step[part];
+    return sum;
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const double x = length_of(a), y = length_of(b);
     return (x > y) - (x < y);
 }
 
-static double median(double *values, int64_t count)
+/* The parts of the step of median length, which add up to it; of an even number, the mean of the two in the middle. */
+static void take_median(double (*steps)[RF_PART_COUNT], int64_t count, rf_speed *out)
 {
-    qsort(values, (size_t)count, sizeof *values, by_size);
-    return count % 2 ? values[count / 2] : 0.5 * (values[count / 2 - 1] + values[count / 2]);
+    qsort(steps, (size_t)count, sizeof *steps, by_length);
+    const double *low = steps[(count - 1) / 2], *high = steps[count / 2];
+    for (int part = 0; part < RF_PART_COUNT; part++)
+        out->seconds[part] = 0.5 * (low[part] + high[part]);
+    out->step_seconds = length_of(out->seconds);
 }
 
 /* Of the steps between those that warm up and the last one, which nothing ended. */
@@ -112,19 +124,8 @@ static rf_status summarize(const bench *b, rf_speed *out)
                        "the data set '%s' has %lld batches of %lld; a benchmark takes at least %d",
                        b->data->spec, (long long)b->profile.started, (long long)b->batch,
                        WARM_UP + 2);
-    double *values = NULL;
-    RF_NEW_ARRAY(b->ctx, values, steps);
     *out = (rf_speed){ .batch = b->batch, .steps = steps };
-    for (int part = 0; part <= RF_PART_COUNT; part++) { /* the last round: all parts together */
-        for (int64_t i = 0; i < steps; i++) {
-            const double *step = b->profile.steps[WARM_UP + i];
-            values[i] = part < RF_PART_COUNT ? step[part] : 0.0;
-            for (int k = 0; part == RF_PART_COUNT && k < RF_PART_COUNT; k++)
-                values[i] += step[k];
-        }
-        *(part < RF_PART_COUNT ? &out->seconds[part] : &out->step_seconds) = median(values, steps);
-    }
-    rf_free(b->ctx, values);
+    take_median(b->profile.steps + WARM_UP, steps, out);
     out->img_per_s = (double)b->batch / out->step_seconds;
     return RF_OK;
 }
