@@ -1,9 +1,10 @@
-"""refold.h as Python: every struct, function and constant of the header as ctypes sees them.
+"""refold.h as Python: every struct, function and constant of the public headers as ctypes sees them.
 
     python3 abi.py refold.h VERSION > refold/_abi.py
 
-The header keeps to few forms (typedefs, X-macro lists, RF_API functions), and what is written otherwise is an error here.
+The headers keep to few forms (typedefs, X-macro lists, RF_API functions), and what is written otherwise is an error here.
 """
+import os
 import re
 import sys
 
@@ -122,9 +123,17 @@ class Header:
                 f"VERSION = {version!r}\nFUNCTIONS = {{}}\nINIT = {{}}\n") + "\n".join(self.lines) + "\n"
 
 
-def generate(path, version):
+def with_its_headers(path):
+    """The text of refold.h, each header that it names put in its place."""
     with open(path, encoding="utf-8") as file:
-        return Header(file.read()).write(version)
+        text = file.read()
+    names = re.findall(r"^#include <refold/(\w+\.h)>", text, re.M)
+    folder = os.path.dirname(path)
+    return "".join(open(os.path.join(folder, name), encoding="utf-8").read() for name in names)
+
+
+def generate(path, version):
+    return Header(with_its_headers(path)).write(version)
 
 
 if __name__ == "__main__":

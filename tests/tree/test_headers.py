@@ -1,5 +1,6 @@
-"""Every header compiles alone, with the warnings of the build; the public one as C++ as well."""
+"""Every header compiles alone, with the warnings of the build; the public ones as C++ as well, and refold.h brings them all."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,34 @@ def fault_of_cpp():
     return f"refold.h does not compile as C++:\n{done.stderr}" if done.returncode else None
 
 
+def fault_of_example():
+    """The workflow at the head of refold.h, as the body of a function."""
+    example = re.search(r"@code\n(.*?) \* @endcode", tree.read("include/refold/refold.h"), re.S)[1].replace(" * ", "")
+    source = "#include <refold/refold.h>\n#include <stdio.h>\n" \
+        "void f(rf_context *, rf_dataset_options, rf_sim_options, rf_train_options);\n" \
+        "void f(rf_context *ctx, rf_dataset_options images, rf_sim_options bits, rf_train_options train)\n" \
+        "{ rf_graph *graph; rf_dataset *data; rf_sim *sim; rf_calibration calibration; rf_status st;\n" + example + "}\n"
+    done = subprocess.run(compiler + flags + ["-x", "c", "-"], input=source, capture_output=True, text=True)
+    return f"the example in refold.h does not compile:\n{done.stderr}" if done.returncode else None
+
+
+def faults_of_the_manual():
+    text = tree.read("include/refold/refold.h")
+    for name in tree.tracked(".h"):
+        name = name.removeprefix("include/refold/")
+        if "/" in name or name == "refold.h":
+            continue
+        if f"#include <refold/{name}>" not in text:
+            yield f"refold.h does not include {name}"
+        if not re.search(rf"^ \*     {re.escape(name)} ", text, re.M):
+            yield f"refold.h does not say what {name} is about"
+        if f"'{name}'" not in tree.read("include/refold/meson.build"):
+            yield f"include/refold/meson.build does not install {name}"
+
+
 headers = [name for name in tree.tracked(".h") if name.startswith(("include/", "src/", "cli/"))]
 with ThreadPoolExecutor(2) as pool:
     faults = [fault for fault in pool.map(fault_of, headers) if fault]
-faults += filter(None, [fault_of_cpp()])
+faults += filter(None, [fault_of_cpp(), fault_of_example()])
+faults += faults_of_the_manual()
 tree.finish(faults, len(headers))

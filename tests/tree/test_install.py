@@ -83,7 +83,8 @@ with tempfile.TemporaryDirectory() as folder:
     root = f"{folder}/root"
     run("meson install", ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root])
     found = glob.glob(f"{root}/{PREFIX}/lib*/**/librefold.so", recursive=True)
-    for name in (f"{root}/{PREFIX}/bin/refold", f"{root}/{PREFIX}/include/refold/refold.h"):
+    headers = [name for name in tree.tracked(".h") if name.startswith("include/refold/")]
+    for name in (f"{root}/{PREFIX}/bin/refold", *(f"{root}/{PREFIX}/{header}" for header in headers)):
         if not os.path.exists(name):
             faults.append(f"meson install: no {name}")
     if len(found) != 1:

@@ -27,7 +27,7 @@ def check_room(name, room, allowed):
         first = target.split("/")[0]
         if bracket == "<":
             if target.startswith("refold/") and target != "refold/refold.h":
-                faults.append(f"{name}: <{target}> is no public header")
+                faults.append(f"{name}: <{target}> is not how the public interface is included: <refold/refold.h>")
             if "dnnl" in target and room != "dnn":
                 faults.append(f"{name}: <{target}> belongs into src/dnn alone")
             if target.endswith(".pb-c.h") and room != "formats":
@@ -44,7 +44,7 @@ def check_outside(name):
         if bracket == '"' and not os.path.isfile(os.path.join(tree.ROOT, folder, target)):
             faults.append(f"{name}: \"{target}\" is none of its own headers")
         if bracket == "<" and target.startswith("refold/") and target != "refold/refold.h":
-            faults.append(f"{name}: <{target}> is no public header")
+            faults.append(f"{name}: <{target}> is not how the public interface is included: <refold/refold.h>")
 
 
 layers = read_layers()
