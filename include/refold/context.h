@@ -76,7 +76,7 @@ typedef void (*rf_progress_fn)(void *user, const rf_progress *progress);
 
 typedef struct rf_context rf_context;
 
-/** How a simulation computes. Both engines make the same numbers but for float32 rounding before each quantizer. */
+/** How it computes. Both engines make the same numbers but for float32 rounding before each quantizer and in gradients. */
 typedef enum rf_compute {
     /* layers with codes on both sides add integers wherever that is exact on this CPU */
     RF_COMPUTE_AUTO,

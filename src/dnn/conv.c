@@ -6,6 +6,7 @@
 
 #include "base/profile.h"
 #include "dnn/conv_geometry.h"
+#include "kernels/winograd.h"
 
 enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PARTS };
 
@@ -32,6 +33,7 @@ struct rf_dnn_conv {
     dnnl_memory_t zero_point; /* of the source, read at each call */
     int32_t zero_point_value;
     part parts[PARTS];
+    rf_winograd winograd; /* of the backward directions that have no primitive */
 };
 
 /* ----------------------------------------------------------------------------- construction --- */
@@ -225,12 +227,49 @@ static rf_status create_part(rf_dnn_conv *c, const rf_conv_geometry *g, int whic
     return status;
 }
 
-/* Gradients are real numbers, whatever forward computes in: the float forward is their hint. */
-static rf_status create_backward(rf_dnn_conv *c, const rf_conv_geometry *g)
+static bool takes_winograd(rf_dnn_conv *c, const rf_conv_shape *s)
+{
+    if (s->spatial != 2 || s->groups != 1 || s->transposed)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (s->kernel[i] != 3 || s->stride[i] != 1 || s->dilation[i] != 1)
+            return false;
+    c->winograd = (rf_winograd){ .n = s->n,
+                                 .ic = s->ic,
+                                 .oc = s->oc,
+                                 .in_h = s->in[0],
+                                 .in_w = s->in[1],
+                                 .out_h = s->out[0],
+                                 .out_w = s->out[1],
+                                 .pad_h = s->pad_begin[0],
+                                 .pad_w = s->pad_begin[1],
+                                 .threads = rf_context_threads(c->ctx) };
+    return rf_winograd_gains(&c->winograd);
+}
+
+/* Its roundings are not those of plain sums, which whoever asks for the float engine wants to see. */
+static bool create_winograd(rf_dnn_conv *c, const rf_conv_shape *s)
+{
+    if (rf_context_compute(c->ctx) == RF_COMPUTE_FLOAT || !takes_winograd(c, s))
+        return false;
+    const size_t scratch = rf_winograd_scratch(&c->winograd);
+    c->scratch = scratch > c->scratch ? scratch : c->scratch;
+    return true;
+}
+
+/*
+ * Gradients are real numbers, whatever forward computes in: the float forward is their hint. Winograd's way has no sum
+ * for a bias: there, the weights' gradient is oneDNN's.
+ */
+static rf_status create_backward(rf_dnn_conv *c, const rf_conv_geometry *g, bool winograd)
 {
     dnnl_primitive_desc_t hint = NULL;
+    if (winograd && !c->with_bias)
+        return RF_OK;
     RF_TRY(describe_part(c, g, FORWARD, /*integers=*/false, NULL, &hint));
-    rf_status status = create_part(c, g, BACKWARD_DATA, /*integers=*/false, hint);
+    rf_status status = RF_OK;
+    if (!winograd)
+        status = create_part(c, g, BACKWARD_DATA, /*integers=*/false, hint);
     if (!status)
         status = create_part(c, g, BACKWARD_WEIGHTS, /*integers=*/false, hint);
     dnnl_primitive_desc_destroy(hint);
@@ -265,7 +304,7 @@ static rf_status build(rf_dnn_conv *c, const rf_conv_shape *shape, bool backward
     if (!backward)
         return RF_OK;
     RF_TRY(rf_conv_geometry_init(c->ctx, shape, /*integers=*/false, &g));
-    return create_backward(c, &g);
+    return create_backward(c, &g, create_winograd(c, shape));
 }
 
 rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape,
@@ -444,8 +483,12 @@ rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, co
                                     float *diff_src, void *scratch)
 {
     part *p = &conv->parts[BACKWARD_DATA];
-    assert(p->run); /* built with `backward` */
+    assert(p->run || conv->winograd.n); /* built with `backward` */
     const rf_step_part before = begin(conv, BACKWARD_DATA);
+    if (!p->run) {
+        rf_winograd_backward_data(&conv->winograd, diff_dst, weights, diff_src, scratch);
+        return finish(conv, before, dnnl_success, NULL);
+    }
     dnnl_status_t status = dnnl_success;
     load_weights(conv, p, weights, scratch, &status);
     set(p->dst, diff_dst, &status);
@@ -464,8 +507,12 @@ rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, cons
                                        float *diff_weights, float *diff_bias, void *scratch)
 {
     part *p = &conv->parts[BACKWARD_WEIGHTS];
-    assert(p->run && (conv->with_bias || !diff_bias));
+    assert((p->run || conv->winograd.n) && (conv->with_bias || !diff_bias));
     const rf_step_part before = begin(conv, BACKWARD_WEIGHTS);
+    if (!p->run) {
+        rf_winograd_backward_weights(&conv->winograd, src, diff_dst, diff_weights, scratch);
+        return finish(conv, before, dnnl_success, NULL);
+    }
     dnnl_status_t status = dnnl_success;
     const bool direct = diff_weights && !p->reorder;
     set(p->weights, direct ? (void *)diff_weights : block(scratch, p->weights_at), &status);

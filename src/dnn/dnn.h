@@ -1,7 +1,8 @@
 /*
  * The only door to oneDNN: convolution, deconvolution, matrix product and pooling on channels-last float32 arrays, with
  * ONNX's words (dilation 1 = none, weights [oc, ic/groups, k...]). Primitives are built once a shape and run with
- * run-time pointers; weights are given as they lie in the model and reordered inside where oneDNN wants that.
+ * run-time pointers; weights are given as they lie in the model and reordered inside where oneDNN wants that. Where a
+ * kernel of refold's own is faster, it stands behind the same calls.
  */
 #ifndef RF_DNN_DNN_H
 #define RF_DNN_DNN_H

@@ -165,6 +165,8 @@ static void dense_convolutions_match(void **state)
     check_shape(square(2, 7, 9, 1, 11, 3), true);
     check_shape(square(1, 24, 40, 1, 5, 1), true);
     check_shape(square(1, 1, 1, 1, 1, 1), true);
+    check_shape(square(2, 16, 48, 1, 16, 3), true); /* Winograd's, where this CPU has it */
+    check_shape(square(2, 16, 48, 1, 15, 3), false);
 }
 
 static void strides_dilation_and_uneven_pads_match(void **state)

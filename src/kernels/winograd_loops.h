@@ -1,0 +1,33 @@
+/* The loops of kernels/winograd.c, compiled for each instruction set that has some (kernels/meson.build). */
+#ifndef RF_KERNELS_WINOGRAD_LOOPS_H
+#define RF_KERNELS_WINOGRAD_LOOPS_H
+
+#include "kernels/winograd.h"
+
+enum {
+    RF_WINOGRAD_TILE = 4,           /* results along an axis */
+    RF_WINOGRAD_REACH = 6,          /* sources along it */
+    RF_WINOGRAD_CELLS = 36,         /* of a transformed tile: as many matrix products */
+    RF_WINOGRAD_PANEL = 16,         /* channels side by side; channel counts are multiples */
+    RF_WINOGRAD_DATA_TILES = 48,    /* that a thread transforms before it multiplies */
+    RF_WINOGRAD_WEIGHTS_TILES = 96, /* that all of them do */
+    RF_WINOGRAD_GAP = 16,           /* floats between matrices, whose rows else share cache sets */
+    RF_WINOGRAD_PATCH = RF_WINOGRAD_CELLS /* pixels of a tile at the border, with zeros around */
+};
+
+/* Floats from one of the 36 matrices of `tiles` rows to the next. */
+static inline int64_t rf_winograd_matrix(int64_t tiles, int64_t c)
+{
+    return tiles * c + RF_WINOGRAD_GAP;
+}
+
+typedef struct rf_winograd_loops {
+    void (*backward_data)(const rf_winograd *w, const float *diff_dst, const float *weights,
+                          float *diff_src, float *scratch);
+    void (*backward_weights)(const rf_winograd *w, const float *src, const float *diff_dst,
+                             float *diff_weights, float *scratch);
+} rf_winograd_loops;
+
+extern const rf_winograd_loops rf_winograd_loops_avx2, rf_winograd_loops_avx512;
+
+#endif
