@@ -18,6 +18,7 @@
 struct rf_context {
     rf_context_options options;
     int threads;
+    rf_hash_key hash_key;
     rf_group *group;        /* NULL: alone */
     rf_profile *profile;    /* NULL: nobody measures */
     atomic_int interrupted; /* lock-free: signal handlers and other threads may set it */
@@ -89,6 +90,7 @@ rf_status rf_context_new(const rf_context_options *options, rf_context **out)
     memset(ctx, 0, sizeof *ctx);
     ctx->options = o;
     ctx->threads = threads_within_limit(o.threads > 0 ? o.threads : omp_get_num_procs());
+    ctx->hash_key = rf_hash_key_draw();
     *out = ctx;
     return RF_OK;
 }
@@ -122,6 +124,11 @@ void rf_context_set_profile(rf_context *ctx, rf_profile *profile)
 rf_profile *rf_context_profile(const rf_context *ctx)
 {
     return ctx->profile;
+}
+
+rf_hash_key rf_context_hash_key(const rf_context *ctx)
+{
+    return ctx->hash_key;
 }
 
 uint64_t rf_context_seed(const rf_context *ctx)

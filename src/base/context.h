@@ -7,6 +7,7 @@
 #include <refold/refold.h>
 
 #include "base/compiler.h"
+#include "base/hash.h"
 
 /* 64-byte aligned, uninitialised. NULL when out of memory, with the message set (return RF_ENOMEM then). bytes 0 gives a valid block. */
 void *rf_alloc(rf_context *ctx, size_t bytes);
@@ -31,6 +32,8 @@ rf_status rf_check_interrupt(rf_context *ctx);
 void rf_clear_interrupt(rf_context *ctx);
 void rf_set_message(rf_context *ctx, const char *format, va_list args) RF_PRINTF(2, 0);
 rf_compute rf_context_compute(const rf_context *ctx); /* what plans do that leave it open */
+/* What maps of names are keyed with: another one in each context, so nothing that is written may follow a map's order. */
+rf_hash_key rf_context_hash_key(const rf_context *ctx);
 /* Number of threads for the next parallel region of the calling thread (OpenMP). Call it on entry of a step that computes. */
 void rf_use_threads(const rf_context *ctx);
 

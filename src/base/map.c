@@ -1,4 +1,4 @@
-/* String -> pointer hash map: open addressing, FNV-1a, deletion by shifting back. */
+/* String -> pointer hash map: open addressing, a keyed hash since names come from files, deletion by shifting back. */
 #include "base/map.h"
 
 #include <string.h>
@@ -10,18 +10,15 @@ struct rf_map_slot {
     void *value;
 };
 
-static size_t hash_text(const char *text)
+static size_t home_of(const rf_map *map, const char *key)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * 1099511628211u;
-    return (size_t)(h ^ (h >> 32));
+    return (size_t)rf_hash_text(rf_context_hash_key(map->ctx), key) & (map->capacity - 1);
 }
 
 /* The slot that holds `key`, or the empty one where it would go. */
 static struct rf_map_slot *locate(const rf_map *map, const char *key)
 {
-    size_t i = hash_text(key) & (map->capacity - 1);
+    size_t i = home_of(map, key);
     while (map->slots[i].key && strcmp(map->slots[i].key, key) != 0)
         i = (i + 1) & (map->capacity - 1);
     return &map->slots[i];
@@ -76,7 +73,7 @@ void rf_map_remove(rf_map *map, const char *key)
     map->slots[hole] = (struct rf_map_slot){ NULL, NULL };
     map->count--;
     for (size_t i = (hole + 1) & mask; map->slots[i].key; i = (i + 1) & mask) {
-        const size_t home = hash_text(map->slots[i].key) & mask;
+        const size_t home = home_of(map, map->slots[i].key);
         if (((i - home) & mask) < ((i - hole) & mask))
             continue; /* the hole lies before this key's home: leave it */
         map->slots[hole] = map->slots[i];
