@@ -12,7 +12,7 @@
 /* Before each block, so that its size is known when it is freed; keeps the alignment. */
 enum { HEAD = 64 };
 
-static size_t live, live_json, limit;
+static size_t live, live_json, limit, taken;
 static char folder[256], path[512];
 
 static _Noreturn void give_up(const char *what, size_t number)
@@ -31,6 +31,7 @@ static void *take(void *user, size_t bytes)
         return NULL;
     *(size_t *)memory = bytes;
     live += bytes;
+    taken += bytes;
     return (char *)memory + HEAD;
 }
 
@@ -51,6 +52,7 @@ static void *take_json(size_t bytes)
         give_up("more memory for JSON than promised, bytes asked for", bytes);
     void *memory = malloc(bytes);
     live_json += malloc_usable_size(memory);
+    taken += bytes;
     return memory;
 }
 
@@ -58,6 +60,11 @@ static void give_json(void *memory)
 {
     live_json -= malloc_usable_size(memory);
     free(memory);
+}
+
+size_t fuzz_bytes_taken(void)
+{
+    return taken;
 }
 
 rf_context *fuzz_begin(size_t size, size_t multiple)

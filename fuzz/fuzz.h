@@ -18,6 +18,9 @@ rf_context *fuzz_begin(size_t size, size_t multiple);
 /* Frees the context. Aborts when something is still held, or when a failure has no message, or one of several lines. */
 void fuzz_end(rf_context *ctx, rf_status st);
 
+/* Bytes that were asked for since the process began, JSON's among them. */
+size_t fuzz_bytes_taken(void);
+
 /* The input as a file of this name, in a folder that is made once and removed at exit. The path lives until the next call. */
 const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
 

@@ -245,5 +245,6 @@ def keras():
         save("keras_zip", name, out.getvalue())
 
 
-for make in (onnx, sim, encodings, arrays, pictures, tensorflow, keras):
-    make()
+if __name__ == "__main__":
+    for make in (onnx, sim, encodings, arrays, pictures, tensorflow, keras):
+        make()

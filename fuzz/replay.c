@@ -1,10 +1,30 @@
-/* Runs a target on files and folders of files, where libFuzzer is not at hand: what it found once stays fixed. */
+/*
+ * Runs a target on files and folders of files, where libFuzzer is not at hand: what it found once stays fixed.
+ * With REPLAY_STEPS it prints what each took: branches of the readers' code and bytes asked for, which no clock is in.
+ */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
+
+static size_t steps;
+
+/* The compiler calls it at each edge of the code that is built with -fsanitize-coverage=trace-pc: the readers alone. */
+void __sanitizer_cov_trace_pc(void);
+void __sanitizer_cov_trace_pc(void)
+{
+    steps++;
+}
+
+static void replay_bytes(const uint8_t *bytes, size_t size)
+{
+    const size_t steps_before = steps, bytes_before = fuzz_bytes_taken();
+    (void)LLVMFuzzerTestOneInput(bytes, size);
+    if (getenv("REPLAY_STEPS"))
+        printf("%zu %zu\n", steps - steps_before, fuzz_bytes_taken() - bytes_before);
+}
 
 /* Each input in a block of its own size, so that a sanitizer sees every byte too far. */
 static int replay_file(const char *path)
@@ -21,7 +41,7 @@ static int replay_file(const char *path)
         exit(1);
     fclose(f);
     fprintf(stderr, "%s\n", path); /* names the culprit in the log */
-    (void)LLVMFuzzerTestOneInput(bytes, size);
+    replay_bytes(bytes, size);
     free(bytes);
     return 1;
 }

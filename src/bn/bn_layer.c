@@ -89,7 +89,7 @@ static const rf_value *shared_weights(const rf_layer *layer)
     const rf_value *v = rf_node_input(layer->node, 1);
 
     while (v) {
-        if (rf_value_use_count(v) != 1)
+        if (!rf_value_is_used_once(v))
             return v;
         v = v->producer ? rf_node_input(v->producer, 0) : NULL;
     }
@@ -182,10 +182,10 @@ rf_status rf_node_set_floats(rf_graph *g, rf_node *n, int index, const char *bas
                              const float *values, int64_t count)
 {
     rf_value *v = rf_node_input(n, index);
-    const bool own = v && rf_value_use_count(v) == 1 && !v->is_output;
+    const bool own = v && rf_value_is_used_once(v) && !v->is_output;
     rf_value *source = own ? rf_skip_fakequant(v) : NULL;
 
-    if (source && rf_value_use_count(source) == 1 && source->constant &&
+    if (source && rf_value_is_used_once(source) && source->constant &&
         source->constant->dtype == RF_DTYPE_F32 && source->constant->count == count) {
         memcpy(source->constant->data, values, (size_t)count * sizeof *values);
         rf_value_touch(source);

@@ -67,7 +67,7 @@ static rf_value *renamed_constant(rf_value *v)
 {
     while (v->producer && rf_node_is(v->producer, "Identity")) {
         v = v->producer->inputs[0];
-        if (rf_value_use_count(v) != 1 || v->is_output || v->pinned)
+        if (!rf_value_is_used_once(v) || v->is_output || v->pinned)
             return NULL;
     }
     return v->constant ? v : NULL;

@@ -7,7 +7,6 @@
 
 #include "base/status.h"
 #include "graph/ports.h"
-#include "tensor/view.h"
 
 enum { OPSET = 13, LONGEST_MESSAGE = 1024 };
 
@@ -18,6 +17,7 @@ rf_status rf_net_init(rf_net *net, rf_context *ctx, const char *name)
     *net = (rf_net){ .at = "the network" };
     RF_TRY(rf_graph_new(ctx, name, &net->g));
     rf_map_init(&net->other, ctx);
+    rf_map_init(&net->forms, ctx);
     net->st = rf_graph_set_opset(net->g, "", OPSET);
     return net->st;
 }
@@ -30,6 +30,7 @@ void rf_net_release(rf_net *net)
         rf_tensor_free(net->tensors.items[i]);
     RF_VEC_RELEASE(net->g->ctx, &net->tensors);
     rf_map_release(&net->other);
+    rf_map_release(&net->forms);
     rf_graph_free(net->g);
     net->g = NULL;
 }
@@ -52,6 +53,7 @@ rf_status rf_net_finish(rf_net *net, rf_graph **out)
         rf_tensor_free(net->tensors.items[i]);
     RF_VEC_RELEASE(g->ctx, &net->tensors);
     rf_map_release(&net->other);
+    rf_map_release(&net->forms);
     rf_net_release(net);
     if (!st)
         *out = g;
@@ -123,107 +125,6 @@ static void perm_of(int rank, bool to_turned, int64_t *perm)
         else
             perm[d] = t;
     }
-}
-
-/* --- constants --- */
-
-rf_net_tensor rf_net_constant(rf_net *net, const char *name, rf_tensor *t)
-{
-    if (!t || net->st || (net->st = RF_VEC_PUSH(net->g->ctx, &net->tensors, t))) {
-        rf_tensor_free(t);
-        return nothing;
-    }
-    return (rf_net_tensor){
-        .name = rf_net_text(net, "%s", name), .constant = t, .dtype = t->dtype, .shape = t->shape
-    };
-}
-
-rf_net_tensor rf_net_scalar(rf_net *net, const char *name, float value)
-{
-    rf_tensor *t = NULL;
-    if (net->st || (net->st = rf_tensor_new(net->g->ctx, RF_DTYPE_F32, 0, NULL, &t)))
-        return nothing;
-    rf_tensor_f32(t)[0] = value;
-    return rf_net_constant(net, name, t);
-}
-
-bool rf_net_is_constant(const rf_net_tensor *t)
-{
-    return t->constant != NULL;
-}
-
-/* The graph's constant of that name: what is there already where it is the same, else under a name of its own. */
-static rf_value *take_constant(rf_net *net, const char *name, rf_tensor *t)
-{
-    rf_value *v = rf_graph_find_value(net->g, name);
-    if (v && v->constant && v->constant->dtype == t->dtype &&
-        rf_shape_equal(&v->constant->shape, &t->shape) &&
-        memcmp(v->constant->data, t->data, (size_t)t->count * rf_dtype_bytes(t->dtype)) == 0) {
-        rf_tensor_free(t);
-        return v;
-    }
-    const char *unique = rf_graph_unique_name(net->g, name);
-    if (!unique) {
-        rf_tensor_free(t);
-        net->st = RF_ENOMEM;
-        return NULL;
-    }
-    net->st = rf_graph_take_constant(net->g, unique, t, &v);
-    return net->st ? NULL : v;
-}
-
-/* Dim d of the copy is dim from[d] of t, seen as `shape`. */
-static rf_tensor *copy_permuted(rf_net *net, const rf_net_tensor *t, const rf_shape *shape,
-                                const int *from)
-{
-    rf_shape dst_shape = { .rank = shape->rank };
-    rf_tensor *dst = NULL;
-    for (int d = 0; d < shape->rank; d++)
-        dst_shape.dims[d] = shape->dims[from[d]];
-    if (net->st || (net->st = rf_tensor_new_shape(net->g->ctx, t->dtype, &dst_shape, &dst)))
-        return NULL;
-    rf_view whole, src, to;
-    rf_view_init(&whole, t->dtype, shape, RF_LAYOUT_PLAIN);
-    rf_view_init(&to, t->dtype, &dst_shape, RF_LAYOUT_PLAIN);
-    src = to;
-    for (int d = 0; d < shape->rank; d++)
-        src.strides[d] = whole.strides[from[d]];
-    src.data = t->constant->data;
-    to.data = dst->data;
-    if (dst->count)
-        rf_view_copy(&src, &to);
-    return dst;
-}
-
-rf_net_tensor rf_net_permuted(rf_net *net, const rf_net_tensor *t, const int *from)
-{
-    return rf_net_constant(net, t->name, copy_permuted(net, t, &t->shape, from));
-}
-
-static rf_value *put_constant(rf_net *net, const rf_net_tensor *t, const rf_shape *shape,
-                              bool turned)
-{
-    int from[RF_MAX_RANK];
-    for (int d = 0; d < shape->rank; d++)
-        from[turned ? rf_net_turned_axis(d, shape->rank) : d] = d;
-    rf_tensor *dst = copy_permuted(net, t, shape, from);
-    return dst ? take_constant(net, t->name, dst) : NULL;
-}
-
-rf_value *rf_net_ints(rf_net *net, const char *name, const int64_t *values, int64_t count)
-{
-    rf_tensor *t = NULL;
-    if (net->st || (net->st = rf_tensor_new(net->g->ctx, RF_DTYPE_I64, 1, &count, &t)))
-        return NULL;
-    if (count)
-        memcpy(t->data, values, (size_t)count * sizeof *values);
-    return take_constant(net, name, t);
-}
-
-rf_value *rf_net_float(rf_net *net, const char *name, float value)
-{
-    const rf_net_tensor t = rf_net_scalar(net, name, value);
-    return rf_net_plain(net, &t);
 }
 
 /* --- inputs and outputs --- */
@@ -347,7 +248,7 @@ static rf_value *in_layout(rf_net *net, const rf_net_tensor *t, bool turned)
     if (net->st)
         return NULL;
     if (t->constant)
-        return put_constant(net, t, &t->shape, turned);
+        return rf_net_put_constant(net, t, &t->shape, turned);
     if (t->turned == turned || t->shape.rank < 3)
         return t->value;
     return turn(net, t);
@@ -382,7 +283,7 @@ rf_value *rf_net_operand(rf_net *net, const rf_net_tensor *t, int rank, bool tur
         return in_layout(net, t, turned);
     const rf_shape wide = stretched(&t->shape, rank);
     if (t->constant)
-        return put_constant(net, t, &wide, true);
+        return rf_net_put_constant(net, t, &wide, true);
     const rf_net_name name = { rf_net_text(net, "%s/wide", t->name),
                                rf_net_text(net, "%s/wide:0", t->name) };
     const rf_net_tensor reshaped = rf_net_reshape(net, name, *t, rank, wide.dims);

@@ -26,6 +26,7 @@ typedef struct rf_net {
     rf_status st;
     const char *at; /* what is being built, for messages: "Conv2D node 'conv1'" */
     rf_map other;   /* value name -> the same tensor in the other layout */
+    rf_map forms;   /* constant and order of dims -> what was made of it */
     RF_VEC(rf_tensor *) tensors;
 } rf_net;
 
@@ -59,6 +60,9 @@ bool rf_net_is_constant(const rf_net_tensor *t);
 /* The graph's value with the dims in the framework's order, or with channels first (rank 3 and more). */
 rf_value *rf_net_plain(rf_net *net, const rf_net_tensor *t);
 rf_value *rf_net_turned(rf_net *net, const rf_net_tensor *t);
+/* The constant, seen as `shape`, with its dims in the framework's order or with channels first. */
+rf_value *rf_net_put_constant(rf_net *net, const rf_net_tensor *t, const rf_shape *shape,
+                              bool turned);
 /* For NumPy's broadcasting in a tensor of `rank` that lies `turned`. */
 rf_value *rf_net_operand(rf_net *net, const rf_net_tensor *t, int rank, bool turned);
 /* Constant of any form for attributes that became inputs: int64 vector, float scalar. */

@@ -10,6 +10,12 @@
 
 enum { TARGET = 7 };
 
+typedef struct conversion {
+    rf_graph *g;
+    /* [ones] name of a constant -> the same with so many dims of 1 behind it: nodes that share one go on sharing */
+    rf_map stretched[RF_MAX_RANK + 1];
+} conversion;
+
 /* ---------------------------------------------------------------------------------------- ranks --- */
 
 static int constant_length(const rf_node *n, int i)
@@ -51,31 +57,48 @@ static int rank_of(const rf_value *v, int depth)
 
 /* -------------------------------------------------------------------------------- broadcasting --- */
 
-static rf_status refuse(rf_graph *g, const rf_node *n, const char *what)
+static rf_status refuse(const conversion *c, const rf_node *n, const char *what)
 {
-    return rf_fail(g->ctx, RF_EUNSUPPORTED,
+    return rf_fail(c->g->ctx, RF_EUNSUPPORTED,
                    "%s '%s' is of operator set 6, and %s; export the model with opset_version 7 or "
                    "later",
                    n->op_type, n->name, what);
 }
 
-/* The constant with `ones` dims of 1 behind its own; one that others read as well stays. */
-static rf_status stretch_constant(rf_graph *g, rf_node *n, int ones)
+static void stretch(rf_shape *shape, int ones)
 {
-    rf_value *v = n->inputs[1], *target = v;
-    rf_tensor *t = NULL;
-    RF_TRY(rf_tensor_copy(v->constant, &t));
-    for (int i = 0; i < ones && t->shape.rank < RF_MAX_RANK; i++)
-        t->shape.dims[t->shape.rank++] = 1;
-    if (rf_value_use_count(v) == 1 && !v->is_output)
-        return rf_value_take_constant(g, v, t);
-    const char *name = rf_graph_unique_name(g, v->name);
+    for (int i = 0; i < ones && shape->rank < RF_MAX_RANK; i++)
+        shape->dims[shape->rank++] = 1;
+}
+
+static rf_status make_stretched(conversion *c, rf_value *v, rf_tensor *t, int ones, rf_value **out)
+{
+    const char *name = rf_graph_unique_name(c->g, v->name);
     if (!name) {
         rf_tensor_free(t);
         return RF_ENOMEM;
     }
-    RF_TRY(rf_graph_take_constant(g, name, t, &target));
-    return rf_node_set_input(g, n, 1, target);
+    RF_TRY(rf_graph_take_constant(c->g, name, t, out));
+    return rf_map_put(&c->stretched[ones], v->name, *out);
+}
+
+/* The constant with `ones` dims of 1 behind its own; one that others read as well stays. */
+static rf_status stretch_constant(conversion *c, rf_node *n, int ones)
+{
+    rf_value *v = n->inputs[1], *target = rf_map_find(&c->stretched[ones], v->name);
+    rf_tensor *t = NULL;
+    if (target)
+        return rf_node_set_input(c->g, n, 1, target);
+    if (rf_value_is_used_once(v) && !v->is_output) {
+        stretch(&v->constant->shape, ones);
+        v->shape = v->constant->shape;
+        rf_value_touch(v);
+        return RF_OK;
+    }
+    RF_TRY(rf_tensor_copy(v->constant, &t));
+    stretch(&t->shape, ones);
+    RF_TRY(make_stretched(c, v, t, ones, &target));
+    return rf_node_set_input(c->g, n, 1, target);
 }
 
 static rf_status stretch_computed(rf_graph *g, rf_node *n, int rank, int ones)
@@ -101,58 +124,58 @@ static rf_status stretch_computed(rf_graph *g, rf_node *n, int rank, int ones)
 }
 
 /* Input 1's first dim is dim `axis` of input 0. */
-static rf_status align(rf_graph *g, rf_node *n, int64_t axis)
+static rf_status align(conversion *c, rf_node *n, int64_t axis)
 {
     rf_value *b = rf_node_input(n, 1);
     const int a_rank = rf_node_input(n, 0) ? rank_of(n->inputs[0], 64) : -1;
     const int b_rank = b ? rank_of(b, 64) : -1;
     if (a_rank < 0 || b_rank < 0 || a_rank > RF_MAX_RANK)
-        return refuse(g, n, "the ranks that its axis needs are not known");
+        return refuse(c, n, "the ranks that its axis needs are not known");
     const int64_t ones = a_rank - (axis < 0 ? axis + a_rank : axis) - b_rank;
     if (ones < 0 || ones > RF_MAX_RANK - b_rank)
-        return refuse(g, n, "its axis does not fit its inputs");
+        return refuse(c, n, "its axis does not fit its inputs");
     if (ones == 0)
         return RF_OK;
-    return b->constant ? stretch_constant(g, n, (int)ones)
-                       : stretch_computed(g, n, b_rank, (int)ones);
+    return b->constant ? stretch_constant(c, n, (int)ones)
+                       : stretch_computed(c->g, n, b_rank, (int)ones);
 }
 
-static rf_status convert_binary(rf_graph *g, rf_node *n)
+static rf_status convert_binary(conversion *c, rf_node *n)
 {
     if (rf_attr_int(n, "broadcast", 0) && rf_node_attr(n, "axis"))
-        RF_TRY(align(g, n, rf_attr_int(n, "axis", 0)));
+        RF_TRY(align(c, n, rf_attr_int(n, "axis", 0)));
     rf_node_remove_attr(n, "broadcast");
     rf_node_remove_attr(n, "axis");
     return RF_OK;
 }
 
 /* A slope for each channel. */
-static rf_status convert_prelu(rf_graph *g, rf_node *n)
+static rf_status convert_prelu(conversion *c, rf_node *n)
 {
     const rf_value *slope = rf_node_input(n, 1);
     const bool single = slope && slope->constant && slope->constant->count == 1;
-    return single || !slope || rank_of(slope, 64) != 1 ? RF_OK : align(g, n, 1);
+    return single || !slope || rank_of(slope, 64) != 1 ? RF_OK : align(c, n, 1);
 }
 
-static rf_status convert_gemm(rf_graph *g, rf_node *n)
+static rf_status convert_gemm(conversion *c, rf_node *n)
 {
-    (void)g;
+    (void)c;
     rf_node_remove_attr(n, "broadcast");
     return RF_OK;
 }
 
 /* BatchNormalization and Dropout, which are read in inference form anyway. */
-static rf_status convert_training(rf_graph *g, rf_node *n)
+static rf_status convert_training(conversion *c, rf_node *n)
 {
     if (!rf_attr_int(n, "is_test", 0))
-        g->training_form = true;
+        c->g->training_form = true;
     rf_node_remove_attr(n, "is_test");
     return RF_OK;
 }
 
 static const struct {
     const char *op_type;
-    rf_status (*convert)(rf_graph *g, rf_node *n);
+    rf_status (*convert)(conversion *c, rf_node *n);
 } changes[] = {
     { "Add", convert_binary },
     { "And", convert_binary },
@@ -171,15 +194,26 @@ static const struct {
     { "Xor", convert_binary },
 };
 
-rf_status rf_onnx_convert_opset6(rf_graph *g)
+static rf_status convert_nodes(conversion *c)
 {
-    if (rf_graph_opset(g, "") >= TARGET)
-        return RF_OK;
-    for (rf_node *n = g->first; n; n = n->next) {
+    for (rf_node *n = c->g->first; n; n = n->next) {
         for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
             if (rf_node_is(n, changes[i].op_type))
-                RF_TRY(changes[i].convert(g, n));
+                RF_TRY(changes[i].convert(c, n));
         rf_node_remove_attr(n, "consumed_inputs");
     }
-    return rf_graph_set_opset(g, "", TARGET);
+    return rf_graph_set_opset(c->g, "", TARGET);
+}
+
+rf_status rf_onnx_convert_opset6(rf_graph *g)
+{
+    conversion c = { .g = g };
+    if (rf_graph_opset(g, "") >= TARGET)
+        return RF_OK;
+    for (int ones = 0; ones <= RF_MAX_RANK; ones++)
+        rf_map_init(&c.stretched[ones], g->ctx);
+    const rf_status st = convert_nodes(&c);
+    for (int ones = 0; ones <= RF_MAX_RANK; ones++)
+        rf_map_release(&c.stretched[ones]);
+    return st;
 }

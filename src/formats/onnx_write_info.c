@@ -11,6 +11,7 @@ typedef struct infos {
     bool opened;                 /* a batch of 0 is written as any */
     rf_map by_name;              /* -> ValueInfoProto of old */
     rf_map made;                 /* name -> NodeProto of old that makes it */
+    rf_map listed;               /* name -> ValueInfoProto among the inputs of old */
     Onnx__GraphProto *out;
 } infos;
 
@@ -133,11 +134,11 @@ static Onnx__ValueInfoProto *encode_info(infos *w, const rf_value *v)
     return old ? old_info(w, old) : new_info(w, v);
 }
 
-static rf_status index_infos(infos *w, size_t count, Onnx__ValueInfoProto *const *list)
+static rf_status index_infos(rf_map *map, size_t count, Onnx__ValueInfoProto *const *list)
 {
     for (size_t i = 0; i < count; i++)
         if (list[i]->name)
-            RF_TRY(rf_map_put(&w->by_name, list[i]->name, list[i]));
+            RF_TRY(rf_map_put(map, list[i]->name, list[i]));
     return RF_OK;
 }
 
@@ -149,20 +150,13 @@ static rf_status index_old(infos *w)
     for (size_t i = 0; i < graph->n_node; i++)
         for (size_t k = 0; k < graph->node[i]->n_output; k++)
             RF_TRY(rf_map_put(&w->made, graph->node[i]->output[k], graph->node[i]));
-    RF_TRY(index_infos(w, graph->n_value_info, graph->value_info));
-    RF_TRY(index_infos(w, graph->n_input, graph->input));
-    return index_infos(w, graph->n_output, graph->output);
+    RF_TRY(index_infos(&w->by_name, graph->n_value_info, graph->value_info));
+    RF_TRY(index_infos(&w->by_name, graph->n_input, graph->input));
+    RF_TRY(index_infos(&w->listed, graph->n_input, graph->input));
+    return index_infos(&w->by_name, graph->n_output, graph->output);
 }
 
 /* --- inputs, outputs, shapes between --- */
-
-static bool is_listed(const Onnx__GraphProto *graph, const char *name)
-{
-    for (size_t i = 0; i < graph->n_input; i++)
-        if (graph->input[i]->name && strcmp(graph->input[i]->name, name) == 0)
-            return true;
-    return false;
-}
 
 static bool is_still_input(const rf_graph *g, const Onnx__ValueInfoProto *info)
 {
@@ -185,7 +179,7 @@ static rf_status encode_inputs(infos *w)
     for (size_t i = 0; i < g->values.count; i++) {
         const rf_value *v = g->values.items[i];
         const bool wanted = v->is_input || (w->with_initializers && rf_onnx_is_initializer(v));
-        if (!wanted || (old && is_listed(old, v->name)))
+        if (!wanted || rf_map_find(&w->listed, v->name))
             continue;
         if (!(list[count++] = encode_info(w, v)))
             return RF_ENOMEM;
@@ -251,8 +245,10 @@ rf_status rf_onnx_encode_infos(rf_arena *arena, const rf_graph *g, const Onnx__G
     };
     rf_map_init(&w.by_name, g->ctx);
     rf_map_init(&w.made, g->ctx);
+    rf_map_init(&w.listed, g->ctx);
     const rf_status st = encode_all(&w);
     rf_map_release(&w.by_name);
     rf_map_release(&w.made);
+    rf_map_release(&w.listed);
     return st;
 }

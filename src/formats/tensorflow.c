@@ -116,6 +116,7 @@ static rf_status read_graph(const source *s, rf_graph **out)
     rf_map_init(&in.keys, s->ctx);
     rf_map_init(&in.inputs, s->ctx);
     rf_map_init(&in.shapes, s->ctx);
+    rf_map_init(&in.read, s->ctx);
     rf_graph *made = NULL;
     rf_status st = import(s, &in, &ports);
     if (!st)
@@ -134,6 +135,7 @@ static rf_status read_graph(const source *s, rf_graph **out)
     rf_map_release(&in.keys);
     rf_map_release(&in.inputs);
     rf_map_release(&in.shapes);
+    rf_map_release(&in.read);
     rf_tf_graph_release(&g);
     return st;
 }

@@ -29,10 +29,23 @@ static const char *variable_name(rf_tf_import *in, const rf_tf_node *n)
     return shared ? shared : n->name;
 }
 
+/* Once, however many nodes stand for it. */
+static const rf_net_tensor *read_variable(rf_tf_import *in, const char *key, const char *name)
+{
+    rf_tensor *t = NULL;
+    rf_net_tensor *made = rf_arena_alloc(&in->net.g->arena, sizeof *made);
+    in->net.st = made ? rf_tf_bundle_read(in->bundle, key, &t) : RF_ENOMEM;
+    if (in->net.st)
+        return NULL;
+    *made = rf_net_constant(&in->net, rf_net_text(&in->net, "%s:0", name), t);
+    if (!in->net.st)
+        in->net.st = rf_map_put(&in->read, key, made);
+    return in->net.st ? NULL : made;
+}
+
 static void variable(rf_tf_import *in, rf_tf_node *n)
 {
     const char *name = variable_name(in, n), *key = rf_map_find(&in->keys, n->name);
-    rf_tensor *t = NULL;
     if (!key && rf_tf_bundle_has(in->bundle, name))
         key = name;
     if (!key || !in->bundle->shards) {
@@ -46,9 +59,11 @@ static void variable(rf_tf_import *in, rf_tf_node *n)
             name);
         return;
     }
-    in->net.st = rf_tf_bundle_read(in->bundle, key, &t);
-    if (!in->net.st)
-        take_tensor(in, n, name, t);
+    const rf_net_tensor *found = rf_map_find(&in->read, key);
+    if (!found)
+        found = read_variable(in, key, name);
+    if (found)
+        rf_tf_set(in, n, *found);
 }
 
 /* --- inputs --- */

@@ -221,6 +221,16 @@ typedef struct fold {
     bool partial;                /* one of them has open elements */
 } fold;
 
+void rf_tf_count_computed(rf_tf_import *in, int64_t count)
+{
+    if (count > MOST_ELEMENTS - in->folded)
+        rf_net_fail(&in->net, RF_EUNSUPPORTED,
+                    "a constant of %lld elements; all that are computed may have %d",
+                    (long long)count, MOST_ELEMENTS);
+    else
+        in->folded += count;
+}
+
 static rf_tensor *new_result(fold *f, rf_dtype dtype, const rf_shape *shape)
 {
     rf_net *net = &f->in->net;
@@ -228,11 +238,7 @@ static rf_tensor *new_result(fold *f, rf_dtype dtype, const rf_shape *shape)
     int64_t count = 0;
     if (net->st || (net->st = rf_shape_count(net->g->ctx, shape, &count)))
         return NULL;
-    if (count > MOST_ELEMENTS - f->in->folded)
-        rf_net_fail(net, RF_EUNSUPPORTED,
-                    "a constant of %lld elements; all that are computed may have %d",
-                    (long long)count, MOST_ELEMENTS);
-    f->in->folded += count;
+    rf_tf_count_computed(f->in, count);
     if (!net->st)
         net->st = rf_tensor_new_shape(net->g->ctx, dtype, shape, &t);
     return t;

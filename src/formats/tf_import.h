@@ -28,8 +28,9 @@ typedef struct rf_tf_import {
     rf_net net;
     rf_tf_graph *g;
     const rf_tf_bundle *bundle;
-    rf_map keys;         /* variable's node name -> key in the bundle */
-    rf_map inputs;       /* node name -> itself: what is fed */
+    rf_map keys;   /* variable's node name -> key in the bundle */
+    rf_map inputs; /* node name -> itself: what is fed */
+    rf_map read; /* key in the bundle -> rf_net_tensor *: variables that several nodes stand for */
     rf_map shapes;       /* node name -> rf_shape *: from --input-shape */
     bool channels_first; /* the graph's convolutions are NCHW: so is the user's data */
     rf_tf_made **made;   /* [node index] outputs */
@@ -83,6 +84,8 @@ void rf_tf_fake_quant(rf_tf_import *in, rf_tf_node *n);
 /* Noted ranges as encodings in the graph's metadata, for the simulation to begin with. */
 rf_status rf_tf_keep_ranges(rf_tf_import *in);
 
+/* Counts elements that no file holds; a failure where a small graph asks for too many of them. */
+void rf_tf_count_computed(rf_tf_import *in, int64_t count);
 /* Whether the node was evaluated: all of its inputs are constants, and it is one of the foldable. */
 bool rf_tf_fold(rf_tf_import *in, const rf_tf_node *n);
 /* The Add at the end of a batch normalization that is spelt out. */

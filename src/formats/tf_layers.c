@@ -192,6 +192,7 @@ static rf_net_tensor filled(rf_tf_import *in, const rf_tf_node *n, const char *w
                             float value)
 {
     rf_tensor *t = NULL;
+    rf_tf_count_computed(in, count);
     if (in->net.st || (in->net.st = rf_tensor_new(in->net.g->ctx, RF_DTYPE_F32, 1, &count, &t)))
         return (rf_net_tensor){ 0 };
     for (int64_t i = 0; i < count; i++)
@@ -223,8 +224,10 @@ static void batch_norm(rf_tf_import *in, rf_tf_node *n)
         static const char *const names[] = { "gamma", "beta", "moving_mean", "moving_variance" };
         parameters[p] = rf_tf_operand(in, n, p + 1);
         const rf_tf_ref from = rf_tf_input(n, p + 1);
-        if (rf_tf_is(from.node, "Const") && from.node->consumers > 1) /* ones that others share */
+        if (rf_tf_is(from.node, "Const") && from.node->consumers > 1) { /* ones that others share */
             parameters[p].name = rf_net_text(&in->net, "%s/%s:0", n->name, names[p]);
+            rf_tf_count_computed(in, parameters[p].constant ? parameters[p].constant->count : 0);
+        }
     }
     lend_statistics(in, n, parameters);
     const rf_net_tensor t =

@@ -53,14 +53,21 @@ static int64_t layer_channels(const rf_node *n)
     return rf_node_is(n, "Gemm") ? dims[rf_attr_int(n, "transB", 0) ? 0 : 1] : -1;
 }
 
-/* Constants of [c, 1, 1] become [c]; one that others read too is copied. */
-static rf_status make_vector(rf_graph *g, rf_value *v, rf_value **out)
+typedef struct rewrite {
+    rf_graph *g;
+    rf_map vectors; /* name of a constant that several layers read -> the same as a vector */
+} rewrite;
+
+/* Constants of [c, 1, 1] become [c]; beside one that others read too, another is made for all layers. */
+static rf_status make_vector(rewrite *r, rf_value *v, rf_value **out)
 {
+    rf_graph *g = r->g;
     rf_tensor *t = NULL;
-    const bool alone = rf_value_use_count(v) == 1;
-    *out = v;
-    if (v->constant->shape.rank == 1 && alone)
+    const bool alone = rf_value_is_used_once(v);
+    *out = v->constant->shape.rank == 1 ? v : rf_map_find(&r->vectors, v->name);
+    if (*out)
         return RF_OK;
+    *out = v;
     RF_TRY(rf_tensor_copy(v->constant, &t));
     t->shape = rf_shape_of(1, &t->count);
     if (alone) {
@@ -73,19 +80,21 @@ static rf_status make_vector(rf_graph *g, rf_value *v, rf_value **out)
         rf_tensor_free(t);
         return RF_ENOMEM;
     }
-    return rf_graph_take_constant(g, name, t, out);
+    RF_TRY(rf_graph_take_constant(g, name, t, out));
+    return rf_map_put(&r->vectors, v->name, *out);
 }
 
-static rf_status absorb(rf_graph *g, rf_node *add, int side, rf_node *layer)
+static rf_status absorb(rewrite *r, rf_node *add, int side, rf_node *layer)
 {
+    rf_graph *g = r->g;
     rf_value *sum = add->outputs[0], *bias = NULL;
-    RF_TRY(make_vector(g, add->inputs[1 - side], &bias));
+    RF_TRY(make_vector(r, add->inputs[1 - side], &bias));
     RF_TRY(rf_graph_remove_node(g, add));
     RF_TRY(rf_node_set_input(g, layer, 2, bias));
     return rf_node_set_output(g, layer, 0, sum);
 }
 
-static rf_status try_absorb(rf_graph *g, rf_node *add)
+static rf_status try_absorb(rewrite *r, rf_node *add)
 {
     for (int side = 0; side < 2; side++) {
         rf_value *x = add->inputs[side];
@@ -96,17 +105,26 @@ static rf_status try_absorb(rf_graph *g, rf_node *add)
         const bool fits = rf_node_is(layer, "Gemm") ? rank == 2 : rank > 2;
         if (fits && add->outputs[0]->shape.rank == rank &&
             is_bias(add->inputs[1 - side], layer_channels(layer), rank))
-            return absorb(g, add, side, layer);
+            return absorb(r, add, side, layer);
+    }
+    return RF_OK;
+}
+
+static rf_status absorb_all(rewrite *r)
+{
+    for (rf_node *n = r->g->first, *next; n; n = next) {
+        next = n->next;
+        if (rf_node_is(n, "Add") && n->input_count == 2)
+            RF_TRY(try_absorb(r, n));
     }
     return RF_OK;
 }
 
 rf_status rf_tf_absorb_biases(rf_graph *g)
 {
-    for (rf_node *n = g->first, *next; n; n = next) {
-        next = n->next;
-        if (rf_node_is(n, "Add") && n->input_count == 2)
-            RF_TRY(try_absorb(g, n));
-    }
-    return RF_OK;
+    rewrite r = { .g = g };
+    rf_map_init(&r.vectors, g->ctx);
+    const rf_status st = absorb_all(&r);
+    rf_map_release(&r.vectors);
+    return st;
 }

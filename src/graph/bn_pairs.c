@@ -26,7 +26,7 @@ static bool is_shared(rf_value *operand, const rf_value *constant, const rf_node
         for (const rf_use *use = v->uses; use; use = use->next)
             if (use->node != reader)
                 *also = use->node;
-        if (v->is_output || v->pinned || rf_value_use_count(v) != 1)
+        if (v->is_output || v->pinned || !rf_value_is_used_once(v))
             return true;
         if (v == constant)
             return false;

@@ -11,21 +11,24 @@ void rf_use_link(rf_node *n, int i, rf_value *v)
     use->node = n;
     use->index = i;
     use->next = NULL;
+    use->link = NULL;
     if (v) {
         use->next = v->uses;
+        use->link = &v->uses;
         v->uses = use;
+        if (use->next)
+            use->next->link = &use->next;
     }
 }
 
 void rf_use_unlink(rf_node *n, int i)
 {
-    rf_value *v = n->inputs[i];
-    if (!v)
+    rf_use *use = &n->input_uses[i];
+    if (!n->inputs[i])
         return;
-    rf_use **link = &v->uses;
-    while (*link != &n->input_uses[i])
-        link = &(*link)->next;
-    *link = (*link)->next;
+    *use->link = use->next;
+    if (use->next)
+        use->next->link = use->link;
     n->inputs[i] = NULL;
 }
 

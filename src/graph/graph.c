@@ -99,9 +99,14 @@ int rf_value_use_count(const rf_value *v)
     return count;
 }
 
+bool rf_value_is_used_once(const rf_value *v)
+{
+    return v->uses && !v->uses->next;
+}
+
 rf_node *rf_value_only_consumer(const rf_value *v)
 {
-    const bool single = v->uses && !v->uses->next && !v->is_output && !v->pinned;
+    const bool single = rf_value_is_used_once(v) && !v->is_output && !v->pinned;
     return single ? v->uses->node : NULL;
 }
 

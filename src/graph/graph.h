@@ -41,7 +41,8 @@ typedef struct rf_attr {
 typedef struct rf_use {
     rf_node *node;
     int index;
-    struct rf_use *next;
+    struct rf_use *next,
+        **link; /* link: what points to this use: the value's head or a neighbour's next */
 } rf_use;
 
 struct rf_value {
@@ -49,7 +50,7 @@ struct rf_value {
     rf_dtype dtype;
     rf_shape shape;    /* as declared; rank -1 unknown. Planning infers the real ones */
     rf_node *producer; /* NULL: graph input or initializer */
-    rf_use *uses;      /* in no particular order; rf_value_use_count, rf_value_only_use */
+    rf_use *uses;      /* in no particular order; rf_value_use_count, rf_value_is_used_once */
     rf_tensor *
         constant; /* owned by the graph: initializer or Constant node; NULL: computed. Training writes into it */
     bool is_input, is_output;
@@ -122,6 +123,7 @@ rf_value *rf_node_input(const rf_node *n, int i); /* NULL if left out or beyond 
 rf_value *rf_node_output(const rf_node *n, int i);
 bool rf_node_is(const rf_node *n, const char *op_type); /* in ONNX's domain */
 int rf_value_use_count(const rf_value *v);
+bool rf_value_is_used_once(const rf_value *v); /* without counting, where there may be thousands */
 /* The one consumer of a value that is no graph output; NULL when there are more or none. */
 rf_node *rf_value_only_consumer(const rf_value *v);
 

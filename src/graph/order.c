@@ -114,10 +114,8 @@ static rf_status check_input(const rf_graph *g, const rf_node *n, int i)
             g->ctx, RF_EMODEL,
             "%s node '%s' reads '%s', that is no input, has no value, and is made by no node",
             n->op_type, n->name, v->name);
-    const rf_use *use = v->uses;
-    while (use && use != &n->input_uses[i])
-        use = use->next;
-    if (!use || use->node != n || use->index != i)
+    const rf_use *use = &n->input_uses[i];
+    if (use->node != n || use->index != i || !use->link || *use->link != use)
         return rf_fail(g->ctx, RF_EMODEL, "%s node '%s': input %d '%s' does not list this use",
                        n->op_type, n->name, i, v->name);
     return RF_OK;

@@ -18,7 +18,7 @@ typedef struct channel_parts {
 static bool is_private(const rf_value *v)
 {
     return v && v->constant && v->constant->dtype == RF_DTYPE_F32 && !v->is_output &&
-           rf_value_use_count(v) == 1;
+           rf_value_is_used_once(v);
 }
 
 static bool holds_channels(const rf_value *v, int64_t channels)
@@ -31,7 +31,7 @@ static bool find_parts(const rf_bn_pair *pair, channel_parts *out)
     rf_layer layer;
     if (!rf_layer_match(pair->layer, &layer) || !is_private(layer.weight))
         return false;
-    if (layer.transpose && rf_value_use_count(layer.transpose->outputs[0]) != 1)
+    if (layer.transpose && !rf_value_is_used_once(layer.transpose->outputs[0]))
         return false;
     const rf_shape *shape = &layer.weight->constant->shape;
     *out = (channel_parts){ layer.weight,

@@ -32,6 +32,7 @@ struct rf_safetensors {
     rf_arena arena;   /* names and strings */
     const char *path; /* of a file that was read */
     RF_VEC(entry) entries;
+    rf_map index; /* name -> number of its entry, from 1 */
     RF_VEC(text) texts;
 };
 
@@ -71,6 +72,7 @@ rf_status rf_safetensors_new(rf_context *ctx, rf_safetensors **out)
         return RF_ENOMEM;
     file->ctx = ctx;
     rf_arena_init(&file->arena, ctx);
+    rf_map_init(&file->index, ctx);
     *out = file;
     return RF_OK;
 }
@@ -83,16 +85,24 @@ void rf_safetensors_free(rf_safetensors *file)
         rf_tensor_free(file->entries.items[i].tensor);
     RF_VEC_RELEASE(file->ctx, &file->entries);
     RF_VEC_RELEASE(file->ctx, &file->texts);
+    rf_map_release(&file->index);
     rf_arena_release(&file->arena);
     rf_free(file->ctx, file);
 }
 
 static const entry *find_entry(const rf_safetensors *file, const char *name)
 {
-    for (size_t i = 0; i < file->entries.count; i++)
-        if (strcmp(file->entries.items[i].name, name) == 0)
-            return &file->entries.items[i];
-    return NULL;
+    const size_t found = (size_t)(uintptr_t)rf_map_find(&file->index, name);
+    return found ? &file->entries.items[found - 1] : NULL;
+}
+
+static rf_status push_entry(rf_safetensors *file, const entry *e)
+{
+    RF_TRY(rf_map_put(&file->index, e->name, (void *)(uintptr_t)(file->entries.count + 1)));
+    const rf_status st = RF_VEC_PUSH(file->ctx, &file->entries, *e);
+    if (st)
+        rf_map_remove(&file->index, e->name);
+    return st;
 }
 
 /* ---- filling ---- */
@@ -109,7 +119,7 @@ rf_status rf_safetensors_add_array(rf_safetensors *file, const char *name, rf_dt
                       .shape = *shape,
                       .data = data,
                       .bytes = (size_t)count * rf_dtype_bytes(dtype) };
-    return e.name ? RF_VEC_PUSH(file->ctx, &file->entries, e) : RF_ENOMEM;
+    return e.name ? push_entry(file, &e) : RF_ENOMEM;
 }
 
 rf_status rf_safetensors_add(rf_safetensors *file, const char *name, const rf_tensor *tensor)
@@ -296,7 +306,7 @@ static rf_status read_tensor(rf_safetensors *file, const char *name, const json_
     RF_TRY(rf_tensor_new_shape(file->ctx, e.dtype, &e.shape, &e.tensor));
     memcpy(e.tensor->data, data.data + offsets[0], e.bytes);
     e.data = e.tensor->data;
-    const rf_status st = RF_VEC_PUSH(file->ctx, &file->entries, e);
+    const rf_status st = push_entry(file, &e);
     if (st != RF_OK)
         rf_tensor_free(e.tensor);
     return st;
