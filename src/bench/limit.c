@@ -1,5 +1,5 @@
 /*
- * What a step takes at least: the bare oneDNN primitives of its shapes, each timed alone, and the bytes that everything
+ * What a step takes at least: the bare convolutions and products of its shapes, each timed alone, and the bytes that everything
  * else must move, at the rate of a plain copy.
  */
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "ops/params.h"
 
 enum { TIMES = 3, FILL = 0x3c }; /* as a float 0.011, as a code 60: never a denormal number */
+enum { FILL_WEIGHT = 2 };        /* as a weight's code: the mean size of one of 4 bits */
 /* SGD reads a weight, its gradient and its velocity, and writes weight and velocity. */
 enum { OPTIMIZER_BYTES = 5 * sizeof(float) };
 
@@ -81,11 +82,11 @@ static int64_t spatial(const int64_t *dims, int count)
     return product;
 }
 
-static void *filled(rf_context *ctx, size_t bytes)
+static void *filled(rf_context *ctx, size_t bytes, int with)
 {
     void *memory = rf_alloc(ctx, bytes);
     if (memory)
-        memset(memory, FILL, bytes);
+        memset(memory, with, bytes);
     return memory;
 }
 
@@ -106,13 +107,14 @@ static rf_status make(rf_context *ctx, const bare *one, bool integers, buffers *
                                           .backward = one->backward_data || one->backward_weights,
                                           .integers = integers };
     const size_t size = sizeof(float);
+    const size_t weights_bytes =
+        size * (size_t)(s->ic * s->oc / s->groups * spatial(s->kernel, s->spatial));
     RF_TRY(rf_dnn_conv_new(ctx, s, &options, &b->conv));
-    b->src = filled(ctx, size * (size_t)(s->n * s->ic * spatial(s->in, s->spatial)));
-    b->dst = filled(ctx, size * (size_t)(s->n * s->oc * spatial(s->out, s->spatial)));
-    b->weights =
-        filled(ctx, size * (size_t)(s->ic * s->oc / s->groups * spatial(s->kernel, s->spatial)));
-    b->scratch = filled(ctx, rf_dnn_conv_scratch(b->conv));
-    b->bias = options.bias ? filled(ctx, size * (size_t)s->oc) : NULL;
+    b->src = filled(ctx, size * (size_t)(s->n * s->ic * spatial(s->in, s->spatial)), FILL);
+    b->dst = filled(ctx, size * (size_t)(s->n * s->oc * spatial(s->out, s->spatial)), FILL);
+    b->weights = filled(ctx, weights_bytes, integers ? FILL_WEIGHT : FILL);
+    b->scratch = filled(ctx, rf_dnn_conv_scratch(b->conv), FILL);
+    b->bias = options.bias ? filled(ctx, size * (size_t)s->oc, FILL) : NULL;
     return b->src && b->dst && b->weights && b->scratch && (b->bias || !options.bias) ? RF_OK
                                                                                       : RF_ENOMEM;
 }
@@ -194,9 +196,9 @@ static rf_status add_matrix_product(limit *l, const rf_step *s, bool backward)
     const int64_t k = m > 0 && n > 0 ? s->op->macs(s) / (m * n) : 0;
     if (k < 1)
         return RF_OK;
-    float *a = filled(l->ctx, (size_t)(m * k) * sizeof *a), *b = NULL, *c = NULL;
-    b = filled(l->ctx, (size_t)(k * n) * sizeof *b);
-    c = filled(l->ctx, (size_t)(m * n) * sizeof *c);
+    float *a = filled(l->ctx, (size_t)(m * k) * sizeof *a, FILL), *b = NULL, *c = NULL;
+    b = filled(l->ctx, (size_t)(k * n) * sizeof *b, FILL);
+    c = filled(l->ctx, (size_t)(m * n) * sizeof *c, FILL);
     rf_status st = a && b && c ? RF_OK : RF_ENOMEM;
     double best = 0.0;
     for (int i = 0; !st && i <= TIMES; i++) {

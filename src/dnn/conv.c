@@ -6,6 +6,7 @@
 
 #include "base/profile.h"
 #include "dnn/conv_geometry.h"
+#include "dnn/conv_own.h"
 #include "kernels/winograd.h"
 
 enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PARTS };
@@ -30,6 +31,8 @@ struct rf_dnn_conv {
     dnnl_stream_t stream;
     size_t scratch;
     bool with_bias, integers;
+    bool is_own; /* the forward direction, on codes */
+    rf_code_conv own;
     dnnl_memory_t zero_point; /* of the source, read at each call */
     int32_t zero_point_value;
     part parts[PARTS];
@@ -293,14 +296,25 @@ static rf_status open_engine(rf_dnn_conv *c)
     return RF_OK;
 }
 
-static rf_status build(rf_dnn_conv *c, const rf_conv_shape *shape, bool backward)
+static rf_status create_forward(rf_dnn_conv *c, const rf_conv_shape *shape)
 {
     rf_conv_geometry g;
-    RF_TRY(open_engine(c));
     RF_TRY(rf_conv_geometry_init(c->ctx, shape, c->integers, &g));
     RF_TRY(create_part(c, &g, FORWARD, c->integers, NULL));
     if (c->integers)
         RF_DNN_TRY(c->ctx, create_zero_point(c), "zero point of a");
+    return RF_OK;
+}
+
+static rf_status build(rf_dnn_conv *c, const rf_conv_shape *shape, bool backward)
+{
+    rf_conv_geometry g;
+    RF_TRY(open_engine(c));
+    c->is_own = c->integers && rf_conv_is_own(shape, &c->own);
+    if (c->is_own)
+        c->scratch = rf_code_conv_scratch(&c->own);
+    else
+        RF_TRY(create_forward(c, shape));
     if (!backward)
         return RF_OK;
     RF_TRY(rf_conv_geometry_init(c->ctx, shape, /*integers=*/false, &g));
@@ -463,6 +477,10 @@ rf_status rf_dnn_conv_forward_int8(rf_dnn_conv *conv, const uint8_t *src, int32_
     assert(conv->integers);
     const rf_step_part before = begin(conv, FORWARD);
     dnnl_status_t status = dnnl_success;
+    if (conv->is_own) {
+        rf_code_conv_forward(&conv->own, src, zero_point, weights, dst, scratch);
+        return finish(conv, before, status, part_names[FORWARD]);
+    }
     conv->zero_point_value = zero_point;
     load_weights(conv, p, weights, scratch, &status);
     set(p->src, src, &status);

@@ -165,6 +165,49 @@ static void one_and_three_axes_are_exact(void **state)
     }
 }
 
+static int32_t *sums_of(rf_context *ctx, const rf_conv_shape *s, const uint8_t *codes,
+                        const int8_t *weights)
+{
+    const rf_dnn_conv_options options = { .integers = true };
+    rf_dnn_conv *conv = NULL;
+    int32_t *sums = malloc((size_t)ref_conv_dst_count(s) * sizeof *sums);
+    CHECK_OK(ctx, rf_dnn_conv_new(ctx, s, &options, &conv));
+    void *scratch = rf_alloc(ctx, rf_dnn_conv_scratch(conv));
+    CHECK_OK(ctx, rf_dnn_conv_forward_int8(conv, codes, 77, weights, sums, scratch));
+    rf_free(ctx, scratch);
+    rf_dnn_conv_free(conv);
+    return sums;
+}
+
+/* With a depth of 1 in front it is oneDNN's on every CPU; as it is, refold's on some. */
+static void oneDNN_has_the_same_sums(void **state)
+{
+    (void)state;
+    rf_context *ctx = test_context();
+    rf_conv_shape flat = square(3, 20, 36, 1, 12, 3), deep = flat;
+    flat.out[0] = flat.out[1] = 12;
+    deep.spatial = 3;
+    deep.in[0] = deep.out[0] = deep.kernel[0] = 1;
+    deep.out[1] = deep.out[2] = 12;
+    deep.pad_begin[0] = deep.pad_end[0] = 0;
+    const int64_t codes_count = ref_conv_src_count(&flat), count = ref_conv_weights_count(&flat);
+    uint8_t *codes = malloc((size_t)codes_count);
+    int8_t *weights = malloc((size_t)count);
+    uint32_t seed = 3;
+    for (int64_t i = 0; i < codes_count; i++)
+        codes[i] = (uint8_t)code(&seed, 0, CODE_MOST);
+    for (int64_t i = 0; i < count; i++)
+        weights[i] = (int8_t)code(&seed, -8, 7);
+    int32_t *one = sums_of(ctx, &flat, codes, weights),
+            *other = sums_of(ctx, &deep, codes, weights);
+    assert_memory_equal(one, other, (size_t)ref_conv_dst_count(&flat) * sizeof *one);
+    free(one);
+    free(other);
+    free(codes);
+    free(weights);
+    rf_context_free(ctx);
+}
+
 /* oneDNN has a kernel for strided 1x1 convolutions whose threads get into each other's way. */
 static void strided_1x1_sums_are_exact_among_threads(void **state)
 {
@@ -241,6 +284,7 @@ int main(void)
         cmocka_unit_test(strides_dilation_and_uneven_pads_are_exact),
         cmocka_unit_test(groups_and_depthwise_are_exact),
         cmocka_unit_test(one_and_three_axes_are_exact),
+        cmocka_unit_test(oneDNN_has_the_same_sums),
         cmocka_unit_test(strided_1x1_sums_are_exact_among_threads),
         cmocka_unit_test(matrix_products_are_exact),
         cmocka_unit_test(exactness_depends_on_codes_terms_and_instructions),

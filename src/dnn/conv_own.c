@@ -1,0 +1,42 @@
+/*
+ * Which convolutions on codes are refold's own: without groups, where oneDNN has AVX2 and no more. There its sums take three
+ * instructions for 32 products, and pairs of large ones saturate (docs/PERFORMANCE.md).
+ */
+#include "dnn/conv_own.h"
+
+#include <oneapi/dnnl/dnnl.h>
+#include <omp.h>
+
+/* A single axis becomes a width. */
+static rf_code_conv describe(const rf_conv_shape *s)
+{
+    rf_code_conv c = { .n = s->n,
+                       .ic = s->ic,
+                       .oc = s->oc,
+                       .in = { 1, 1 },
+                       .out = { 1, 1 },
+                       .kernel = { 1, 1 },
+                       .stride = { 1, 1 },
+                       .dilation = { 1, 1 },
+                       .threads = omp_get_max_threads(),
+                       .vectors = true };
+    for (int i = 0; i < s->spatial; i++) {
+        const int to = 2 - s->spatial + i;
+        c.in[to] = s->in[i];
+        c.out[to] = s->out[i];
+        c.kernel[to] = s->kernel[i];
+        c.stride[to] = s->stride[i];
+        c.dilation[to] = s->dilation[i];
+        c.pad[to] = s->pad_begin[i];
+    }
+    return c;
+}
+
+bool rf_conv_is_own(const rf_conv_shape *s, rf_code_conv *out)
+{
+    if (s->transposed || s->groups != 1 || s->spatial > 2 ||
+        dnnl_get_effective_cpu_isa() != dnnl_cpu_isa_avx2 || !rf_code_conv_has_vectors())
+        return false;
+    *out = describe(s);
+    return rf_code_conv_fits(out);
+}
