@@ -35,16 +35,15 @@ bool rf_winograd_gains(const rf_winograd *w)
            are_worth_it(w->n, w->in_h, w->in_w) && are_worth_it(w->n, w->out_h, w->out_w);
 }
 
+/* Sets of weights, and for each thread matrices of sources and of results and a tile at the border. */
 size_t rf_winograd_scratch(const rf_winograd *w)
 {
-    const int64_t channels = w->ic + w->oc, most = w->ic > w->oc ? w->ic : w->oc;
-    const int64_t weights = RF_WINOGRAD_CELLS * w->ic * w->oc, patches = RF_WINOGRAD_PATCH * most;
-    const int64_t gaps = 2 * RF_WINOGRAD_GAP;
-    const int64_t data = RF_WINOGRAD_CELLS * (RF_WINOGRAD_DATA_TILES * channels + gaps);
-    const int64_t both = RF_WINOGRAD_CELLS * (RF_WINOGRAD_WEIGHTS_TILES * channels + gaps);
-    const int64_t of_threads = w->threads * data;
-    const int64_t tiles = of_threads > both ? of_threads : both;
-    return (size_t)(weights + w->threads * patches + tiles) * sizeof(float);
+    const int64_t weights = rf_winograd_parts(w) * RF_WINOGRAD_CELLS * w->ic * w->oc;
+    const int64_t matrices =
+        rf_winograd_matrix(RF_WINOGRAD_TILES, w->ic) + rf_winograd_matrix(RF_WINOGRAD_TILES, w->oc);
+    const int64_t patch = RF_WINOGRAD_PATCH * (w->ic > w->oc ? w->ic : w->oc);
+    const int64_t own = RF_WINOGRAD_CELLS * matrices + patch;
+    return (size_t)(weights + w->threads * own) * sizeof(float);
 }
 
 void rf_winograd_backward_data(const rf_winograd *w, const float *diff_dst, const float *weights,

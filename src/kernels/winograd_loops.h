@@ -5,13 +5,12 @@
 #include "kernels/winograd.h"
 
 enum {
-    RF_WINOGRAD_TILE = 4,           /* results along an axis */
-    RF_WINOGRAD_REACH = 6,          /* sources along it */
-    RF_WINOGRAD_CELLS = 36,         /* of a transformed tile: as many matrix products */
-    RF_WINOGRAD_PANEL = 16,         /* channels side by side; channel counts are multiples */
-    RF_WINOGRAD_DATA_TILES = 48,    /* that a thread transforms before it multiplies */
-    RF_WINOGRAD_WEIGHTS_TILES = 96, /* that all of them do */
-    RF_WINOGRAD_GAP = 16,           /* floats between matrices, whose rows else share cache sets */
+    RF_WINOGRAD_TILE = 4,   /* results along an axis */
+    RF_WINOGRAD_REACH = 6,  /* sources along it */
+    RF_WINOGRAD_CELLS = 36, /* of a transformed tile: as many matrix products */
+    RF_WINOGRAD_PANEL = 16, /* channels side by side; channel counts are multiples */
+    RF_WINOGRAD_TILES = 48, /* that are transformed before they are multiplied */
+    RF_WINOGRAD_GAP = 16,   /* floats between matrices, whose rows else share cache sets */
     RF_WINOGRAD_PATCH = RF_WINOGRAD_CELLS /* pixels of a tile at the border, with zeros around */
 };
 
@@ -19,6 +18,12 @@ enum {
 static inline int64_t rf_winograd_matrix(int64_t tiles, int64_t c)
 {
     return tiles * c + RF_WINOGRAD_GAP;
+}
+
+/* Sets of sums that tiles are divided among, whatever the number of threads; 1: threads share the products instead. */
+static inline int rf_winograd_parts(const rf_winograd *w)
+{
+    return w->ic * w->oc <= 32 * 32 ? 16 : w->ic * w->oc <= 64 * 64 ? 8 : 1;
 }
 
 typedef struct rf_winograd_loops {
