@@ -160,7 +160,7 @@ static rf_status decode_raw(rf_context *ctx, const uint8_t *bytes, int onnx_type
                             const rf_shape *shape, rf_dtype dtype, rf_tensor **out)
 {
     rf_tensor *t = NULL;
-    RF_TRY(rf_tensor_new_shape(ctx, dtype, shape, &t));
+    RF_TRY(rf_tensor_new_unfilled(ctx, dtype, shape, &t));
     copy_raw(bytes, onnx_type, t);
     *out = t;
     return RF_OK;

@@ -303,7 +303,7 @@ static rf_status read_tensor(rf_safetensors *file, const char *name, const json_
     e.name = rf_arena_strdup(&file->arena, name);
     if (!e.name)
         return RF_ENOMEM;
-    RF_TRY(rf_tensor_new_shape(file->ctx, e.dtype, &e.shape, &e.tensor));
+    RF_TRY(rf_tensor_new_unfilled(file->ctx, e.dtype, &e.shape, &e.tensor));
     memcpy(e.tensor->data, data.data + offsets[0], e.bytes);
     e.data = e.tensor->data;
     const rf_status st = push_entry(file, &e);

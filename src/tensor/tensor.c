@@ -29,21 +29,32 @@ size_t rf_dtype_bytes(rf_dtype dtype)
     return 0;
 }
 
-rf_status rf_tensor_new_shape(rf_context *ctx, rf_dtype dtype, const rf_shape *shape,
-                              rf_tensor **out)
+rf_status rf_tensor_new_unfilled(rf_context *ctx, rf_dtype dtype, const rf_shape *shape,
+                                 rf_tensor **out)
 {
     int64_t count = 0;
+    size_t bytes = 0;
     RF_TRY(rf_shape_count(ctx, shape, &count));
-    rf_tensor *t = rf_calloc(ctx, 1, sizeof *t);
-    if (!t)
-        return RF_ENOMEM;
+    if (__builtin_mul_overflow((size_t)count, rf_dtype_bytes(dtype), &bytes))
+        return rf_fail(ctx, RF_ENOMEM, "a tensor of %lld elements is larger than memory can be",
+                       (long long)count);
+    rf_tensor *t = NULL;
+    RF_NEW_ARRAY(ctx, t, 1);
     *t = (rf_tensor){ .ctx = ctx, .dtype = dtype, .shape = *shape, .count = count };
-    t->data = rf_calloc(ctx, (size_t)count, rf_dtype_bytes(dtype));
+    t->data = rf_alloc(ctx, bytes);
     if (!t->data) {
         rf_free(ctx, t);
         return RF_ENOMEM;
     }
     *out = t;
+    return RF_OK;
+}
+
+rf_status rf_tensor_new_shape(rf_context *ctx, rf_dtype dtype, const rf_shape *shape,
+                              rf_tensor **out)
+{
+    RF_TRY(rf_tensor_new_unfilled(ctx, dtype, shape, out));
+    memset((*out)->data, 0, (size_t)(*out)->count * rf_dtype_bytes(dtype));
     return RF_OK;
 }
 
@@ -65,7 +76,7 @@ rf_status rf_tensor_new(rf_context *ctx, rf_dtype dtype, int rank, const int64_t
 rf_status rf_tensor_copy(const rf_tensor *src, rf_tensor **out)
 {
     rf_tensor *t = NULL;
-    RF_TRY(rf_tensor_new_shape(src->ctx, src->dtype, &src->shape, &t));
+    RF_TRY(rf_tensor_new_unfilled(src->ctx, src->dtype, &src->shape, &t));
     memcpy(t->data, src->data, (size_t)src->count * rf_dtype_bytes(src->dtype));
     *out = t;
     return RF_OK;
