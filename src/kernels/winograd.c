@@ -3,15 +3,18 @@
 
 #include "kernels/winograd_loops.h"
 
-static const rf_winograd_loops *find_loops(void)
+int rf_winograd_find_loops(rf_winograd_loops found[2])
 {
+    int count = 0;
 #ifdef RF_HAS_WINOGRAD_LOOPS
     if (__builtin_cpu_supports("avx512f"))
-        return &rf_winograd_loops_avx512;
+        found[count++] = (rf_winograd_loops){ rf_winograd_data_avx512, rf_winograd_weights_avx512 };
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &rf_winograd_loops_avx2;
+        found[count++] = (rf_winograd_loops){ rf_winograd_data_avx2, rf_winograd_weights_avx2 };
+#else
+    (void)found;
 #endif
-    return NULL;
+    return count;
 }
 
 static int64_t tiles_of(int64_t n, int64_t h, int64_t w)
@@ -30,9 +33,11 @@ static bool are_worth_it(int64_t n, int64_t h, int64_t w)
 
 bool rf_winograd_gains(const rf_winograd *w)
 {
-    return find_loops() && w->ic % RF_WINOGRAD_PANEL == 0 && w->oc % RF_WINOGRAD_PANEL == 0 &&
-           w->pad_h >= 0 && w->pad_h <= 2 && w->pad_w >= 0 && w->pad_w <= 2 &&
-           are_worth_it(w->n, w->in_h, w->in_w) && are_worth_it(w->n, w->out_h, w->out_w);
+    rf_winograd_loops loops[2];
+    return rf_winograd_find_loops(loops) > 0 && w->ic % RF_WINOGRAD_PANEL == 0 &&
+           w->oc % RF_WINOGRAD_PANEL == 0 && w->pad_h >= 0 && w->pad_h <= 2 && w->pad_w >= 0 &&
+           w->pad_w <= 2 && are_worth_it(w->n, w->in_h, w->in_w) &&
+           are_worth_it(w->n, w->out_h, w->out_w);
 }
 
 /* Sets of weights, and for each thread matrices of sources and of results and a tile at the border. */
@@ -49,11 +54,15 @@ size_t rf_winograd_scratch(const rf_winograd *w)
 void rf_winograd_backward_data(const rf_winograd *w, const float *diff_dst, const float *weights,
                                float *diff_src, float *scratch)
 {
-    find_loops()->backward_data(w, diff_dst, weights, diff_src, scratch);
+    rf_winograd_loops loops[2];
+    if (rf_winograd_find_loops(loops))
+        loops[0].backward_data(w, diff_dst, weights, diff_src, scratch);
 }
 
 void rf_winograd_backward_weights(const rf_winograd *w, const float *src, const float *diff_dst,
                                   float *diff_weights, float *scratch)
 {
-    find_loops()->backward_weights(w, src, diff_dst, diff_weights, scratch);
+    rf_winograd_loops loops[2];
+    if (rf_winograd_find_loops(loops))
+        loops[0].backward_weights(w, src, diff_dst, diff_weights, scratch);
 }

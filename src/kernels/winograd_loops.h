@@ -26,6 +26,7 @@ static inline int rf_winograd_parts(const rf_winograd *w)
     return w->ic * w->oc <= 32 * 32 ? 16 : w->ic * w->oc <= 64 * 64 ? 8 : 1;
 }
 
+/* winograd_data.c and winograd_weights.c of one instruction set. */
 typedef struct rf_winograd_loops {
     void (*backward_data)(const rf_winograd *w, const float *diff_dst, const float *weights,
                           float *diff_src, float *scratch);
@@ -33,6 +34,15 @@ typedef struct rf_winograd_loops {
                              float *diff_weights, float *scratch);
 } rf_winograd_loops;
 
-extern const rf_winograd_loops rf_winograd_loops_avx2, rf_winograd_loops_avx512;
+#define RF_WINOGRAD_DECLARE(isa)                                                                   \
+    void rf_winograd_data_##isa(const rf_winograd *w, const float *diff_dst, const float *weights, \
+                                float *diff_src, float *scratch);                                  \
+    void rf_winograd_weights_##isa(const rf_winograd *w, const float *src, const float *diff_dst,  \
+                                   float *diff_weights, float *scratch);
+RF_WINOGRAD_DECLARE(avx2)
+RF_WINOGRAD_DECLARE(avx512)
+
+/* Those that this CPU has, the fastest first, and how many. */
+int rf_winograd_find_loops(rf_winograd_loops found[2]);
 
 #endif

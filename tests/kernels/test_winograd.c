@@ -115,41 +115,26 @@ static void check_weights(fixture *f, const rf_winograd_loops *loops)
     free(bias);
 }
 
-/* Those that this CPU has; the first one is compared with. */
-static int find_loops(const rf_winograd_loops *found[2])
-{
-    int count = 0;
-#ifdef RF_HAS_WINOGRAD_LOOPS
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        found[count++] = &rf_winograd_loops_avx2;
-    if (__builtin_cpu_supports("avx512f"))
-        found[count++] = &rf_winograd_loops_avx512;
-#else
-    (void)found;
-#endif
-    return count;
-}
-
 static void gradients_are_the_sums(void **state)
 {
-    const rf_winograd_loops *loops[2] = { NULL };
-    const int count = find_loops(loops);
+    rf_winograd_loops loops[2];
+    const int count = rf_winograd_find_loops(loops);
     (void)state;
     if (!count)
         skip();
     for (int i = 0; i < CASES * count; i++) {
         fixture f;
         set_up(&f, cases[i / count]);
-        check_data(&f, loops[i % count]);
-        check_weights(&f, loops[i % count]);
+        check_data(&f, &loops[i % count]);
+        check_weights(&f, &loops[i % count]);
         tear_down(&f);
     }
 }
 
 static void threads_and_instruction_sets_give_the_same_bits(void **state)
 {
-    const rf_winograd_loops *loops[2] = { NULL };
-    const int count = find_loops(loops);
+    rf_winograd_loops loops[2];
+    const int count = rf_winograd_find_loops(loops);
     (void)state;
     if (!count)
         skip();
@@ -158,11 +143,11 @@ static void threads_and_instruction_sets_give_the_same_bits(void **state)
         set_up(&f, cases[i]);
         const int64_t src = ref_conv_src_count(&f.shape);
         const int64_t weights = ref_conv_weights_count(&f.shape);
-        loops[0]->backward_data(&f.w, f.diff_last, f.weights, f.result, f.scratch);
-        loops[0]->backward_weights(&f.w, f.src_last, f.diff_last, f.result + src, f.scratch);
+        loops[0].backward_data(&f.w, f.diff_last, f.weights, f.result, f.scratch);
+        loops[0].backward_weights(&f.w, f.src_last, f.diff_last, f.result + src, f.scratch);
         for (int k = 0; k < count * MOST_THREADS; k++) {
             f.w.threads = k % MOST_THREADS + 1;
-            const rf_winograd_loops *one = loops[k / MOST_THREADS];
+            const rf_winograd_loops *one = &loops[k / MOST_THREADS];
             one->backward_data(&f.w, f.diff_last, f.weights, f.plain, f.scratch);
             one->backward_weights(&f.w, f.src_last, f.diff_last, f.plain + src, f.scratch);
             assert_memory_equal(f.plain, f.result, (size_t)(src + weights) * sizeof(float));
@@ -183,9 +168,9 @@ static void it_is_not_taken_where_it_loses(void **state)
                       .pad_h = 1,
                       .pad_w = 1,
                       .threads = 1 };
-    const rf_winograd_loops *loops[2] = { NULL };
+    rf_winograd_loops loops[2];
     (void)state;
-    assert_int_equal(rf_winograd_gains(&w), find_loops(loops) > 0);
+    assert_int_equal(rf_winograd_gains(&w), rf_winograd_find_loops(loops) > 0);
     w.ic = 24; /* no whole panels */
     assert_false(rf_winograd_gains(&w));
     w.ic = 16;
