@@ -49,6 +49,12 @@ static void print_networks(void)
         printf("%s%s", name == rf_zoo_names() ? "" : " ", *name);
 }
 
+static void print_commands(void)
+{
+    for (const cli_command *command = cli_commands; command->name; command++)
+        printf("%s%s", command == cli_commands ? "" : " ", command->name);
+}
+
 #define EACH_OPTION(o, command)                                                                    \
     (int g = 0; g < CLI_MAX_GROUPS && (command)->groups[g];                                        \
      g++) for (const cli_option *o = (command)->groups[g]->options; o->name; o++)
@@ -66,23 +72,29 @@ static void bash_command(const cli_command *command)
     fputs("' ;;\n", stdout);
 }
 
+/* What stands behind an option that takes a word. */
+static void bash_value(const cli_command *command, const cli_option *o)
+{
+    printf("        '%s --%s'", command->name, o->name);
+    if (o->letter)
+        printf(" | '%s -%c'", command->name, o->letter);
+    if (o->kind == CLI_CHOICE) {
+        fputs(") words='", stdout);
+        print_choices(o->argument);
+        fputs("' ;;\n", stdout);
+    } else if (takes_folder(o)) {
+        fputs(") mapfile -t COMPREPLY < <(compgen -d -- \"$word\"); return ;;\n", stdout);
+    } else {
+        fputs(") return ;;\n", stdout);
+    }
+}
+
 static void bash_values(const cli_command *command)
 {
     for
         EACH_OPTION(o, command)
-        {
-            if (o->kind == CLI_CHOICE) {
-                printf("        '%s --%s') words='", command->name, o->name);
-                print_choices(o->argument);
-                fputs("' ;;\n", stdout);
-            } else if (takes_folder(o)) {
-                printf("        '%s --%s') mapfile -t COMPREPLY < <(compgen -d -- \"$word\"); "
-                       "return ;;\n",
-                       command->name, o->name);
-            } else if (o->argument) {
-                printf("        '%s --%s') return ;;\n", command->name, o->name);
-            }
-        }
+    if (o->argument)
+        bash_value(command, o);
 }
 
 static void complete_bash(void)
@@ -90,10 +102,13 @@ static void complete_bash(void)
     fputs("_refold()\n{\n    local word=\"${COMP_WORDS[COMP_CWORD]}\" words=''\n    COMPREPLY=()\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words='help",
           stdout);
-    for (const cli_command *command = cli_commands; command->name; command++)
-        printf(" %s", command->name);
-    fputs("'\n    else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD-1]}\" in\n",
+    putchar(' ');
+    print_commands();
+    fputs("'\n    else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD-1]}\" in\n"
+          "        'help help') words='",
           stdout);
+    print_commands();
+    fputs("' ;;\n", stdout);
     for (const cli_command *command = cli_commands; command->name; command++)
         bash_values(command);
     for (const cli_command *command = cli_commands; command->name; command++)
@@ -153,7 +168,8 @@ static void zsh_operand(const cli_command *command, const char *operand, int pos
 
 static void complete_zsh(void)
 {
-    fputs("#compdef refold\n\n_refold()\n{\n    if (( CURRENT == 2 )); then\n        local -a "
+    fputs("#compdef refold\n\n_refold()\n{\n    if (( CURRENT == 2 )) || [[ $words[2] == help && "
+          "CURRENT -eq 3 ]]; then\n        local -a "
           "commands=(\n            'help:this text, or the help of a command'\n",
           stdout);
     for (const cli_command *command = cli_commands; command->name; command++) {
@@ -203,8 +219,11 @@ static void fish_option(const cli_command *command, const cli_option *o)
 static void complete_fish(void)
 {
     fputs("complete -c refold -n __fish_use_subcommand -f -a help -d 'this text, or the help of a "
-          "command'\n",
+          "command'\n"
+          "complete -c refold -n '__fish_seen_subcommand_from help' -f -a '",
           stdout);
+    print_commands();
+    fputs("'\n", stdout);
     for (const cli_command *command = cli_commands; command->name; command++) {
         printf("complete -c refold -n __fish_use_subcommand -f -a %s -d '", command->name);
         print_quoted(command->summary, "\\", "\\'");
