@@ -243,8 +243,10 @@ int cmd_run(cli_session *s)
         w.checkpoint = work.checkpoint;
         code = cli_record_open(s, &w.record);
     }
-    if (!code)
+    if (!code) {
+        cli_record_keep(&w.record, w.checkpoint);
         code = cli_workflow_run(&w);
+    }
     if (!code)
         code = finish(&w, &work);
     cli_work_end(s, &work);

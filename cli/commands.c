@@ -163,7 +163,8 @@ const cli_command cli_commands[] = {
       .summary = "what a run or a simulation holds, as one HTML page",
       .description =
           "Steps, training curves, BN statistics before and after re-estimation, integer codes of "
-          "the weights, ranges, errors by layer, sizes and options, in one file that needs nothing "
+          "the weights, ranges, errors and sensitivity by layer, sizes and options, in one file "
+          "that needs nothing "
           "beside it. run has written one already: report.html. Clipping and errors are measured "
           "with --data; without, those that run has measured are shown again.",
       .run = cmd_report,

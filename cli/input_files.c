@@ -49,5 +49,6 @@ bool cli_is_input(const cli_session *s, const char *path)
            (is_same(&file, o->operand) || is_same(&file, o->second_operand) ||
             is_same(&file, o->config) || is_in_spec(&file, o->data) ||
             is_in_spec(&file, o->validation) || is_in_inputs(&file, &o->inputs) ||
-            is_same(&file, o->weights) || is_same(&file, o->model_template));
+            is_same(&file, o->weights) || is_same(&file, o->model_template) ||
+            is_same(&file, o->analysis));
 }

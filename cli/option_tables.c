@@ -381,6 +381,12 @@ const cli_group cli_group_report = {
                             FIELD(samples),
                             .min = 1,
                             .max = MOST },
+                          { .name = "analyze",
+                            .kind = CLI_TEXT,
+                            .argument = "FILE",
+                            .help = "show what 'refold analyze -o FILE' found",
+                            .shown = "analyze.json in DIR, where it is",
+                            FIELD(analysis) },
                           FORCE,
                           END },
 };

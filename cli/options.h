@@ -61,8 +61,9 @@ typedef struct cli_options {
     int64_t samples;
     double tolerance;
     bool outputs_only;
-    const char *by;    /* of analyze */
-    const char *modes; /* of bench */
+    const char *by;       /* of analyze */
+    const char *analysis; /* of report */
+    const char *modes;    /* of bench */
     int64_t repeat;
     /* models of other frameworks */
     const char *weights, *signature, *import_inputs, *import_outputs, *input_shapes;

@@ -2,6 +2,7 @@
 #include "report_input.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +22,7 @@ typedef struct gathering {
     bool is_folder;
     rf_sim *stages[STAGES];
     rf_sim *single;
-    char *summary, *measured; /* owned */
+    char *summary, *measured, *analysis; /* owned */
     rf_report_file files[MOST_FILES];
     char *target_path; /* owned */
     rf_graph *target;
@@ -38,10 +39,10 @@ bool cli_is_folder(const char *path)
 }
 
 /* The whole file as a text; NULL where there is none. */
-static char *read_text(const char *folder, const char *name)
+static char *read_file(const char *path)
 {
-    char *path = cli_path_join(folder, name), *text = NULL;
-    FILE *file = path ? fopen(path, "re") : NULL;
+    char *text = NULL;
+    FILE *file = fopen(path, "re");
     struct stat info;
     if (file && fstat(fileno(file), &info) == 0 && info.st_size < (INT64_C(1) << 30))
         text = malloc((size_t)info.st_size + 1);
@@ -49,6 +50,13 @@ static char *read_text(const char *folder, const char *name)
         text[fread(text, 1, (size_t)info.st_size, file)] = 0;
     if (file)
         fclose(file);
+    return text;
+}
+
+static char *read_text(const char *folder, const char *name)
+{
+    char *path = cli_path_join(folder, name);
+    char *text = path ? read_file(path) : NULL;
     free(path);
     return text;
 }
@@ -208,11 +216,25 @@ static void release(gathering *g)
     free(g->target_path);
     for (int i = 0; i < g->options.file_count; i++)
         free((void *)(uintptr_t)g->files[i].name);
+    free(g->analysis);
     free(g->measured);
     free(g->summary);
     rf_sim_free(g->single);
     for (int i = 0; i < STAGES; i++)
         rf_sim_free(g->stages[i]);
+}
+
+static int gather_analysis(gathering *g)
+{
+    const char *path = g->s->options->analysis;
+    if (path)
+        g->analysis = read_file(path);
+    else if (g->is_folder)
+        g->analysis = read_text(g->source->path, "analyze.json");
+    g->options.analysis = g->analysis;
+    return path && !g->analysis
+               ? cli_error(g->s, CLI_EXIT_DATA, "cannot read '%s': %s", path, strerror(errno))
+               : 0;
 }
 
 int cli_report_make(cli_session *s, const cli_report_source *source, rf_report **out)
@@ -222,6 +244,8 @@ int cli_report_make(cli_session *s, const cli_report_source *source, rf_report *
     g.options.samples = s->options->samples;
     g.options.batch = s->options->batch;
     int code = g.is_folder ? gather_folder(&g) : gather_file(&g);
+    if (!code)
+        code = gather_analysis(&g);
     if (!code) {
         const rf_status st = rf_report_new(subject(&g), &g.options, out);
         code = st ? cli_fail(s, st) : 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "commands.h"
+#include "curve_file.h"
 #include "processes.h"
 
 enum { MOST_POINTS = 400 }; /* of a curve in summary.json */
@@ -90,17 +91,64 @@ static void log_epoch(const cli_record *r, const rf_train_event *e)
     cli_log_end(r->s, &j);
 }
 
+/* ---- what a resumed run begins with ---- */
+
+static void remember(void *user, const rf_train_event *e)
+{
+    cli_record *r = user;
+    if (e->epoch_end)
+        push(&r->epochs, &r->epoch_count, &r->epoch_room, e);
+    else
+        push(&r->steps, &r->step_count, &r->step_room, e);
+}
+
+static int64_t before(const rf_train_event *list, int64_t count, int64_t step)
+{
+    while (count > 0 && list[count - 1].step >= step)
+        count--;
+    return count;
+}
+
+/* The checkpoint may be older than the last event: what follows it is done again. */
+static void begin_curve(cli_record *r, const rf_train_event *first)
+{
+    r->step_count = before(r->steps, r->step_count, first->step);
+    r->epoch_count = before(r->epochs, r->epoch_count, first->step);
+    if (!r->curve_path)
+        return;
+    r->curve =
+        cli_curve_begin(r->curve_path, (const rf_train_event *const[]){ r->steps, r->epochs },
+                        (const int64_t[]){ r->step_count, r->epoch_count });
+}
+
+static void keep(cli_record *r, const rf_train_event *e)
+{
+    if (!r->begun)
+        begin_curve(r, e);
+    r->begun = true;
+    if (!r->curve || cli_curve_add(r->curve, e))
+        return;
+    cli_record_end(r);
+}
+
+void cli_record_keep(cli_record *r, const char *checkpoint)
+{
+    if (!cli_speaks(r->s))
+        return;
+    r->curve_path = cli_curve_path(checkpoint);
+    if (r->curve_path && r->s->options->resume)
+        cli_curve_read(r->curve_path, remember, r);
+}
+
 /* ---- the record ---- */
 
 static void on_event(void *user, const rf_train_event *e)
 {
     cli_record *r = user;
-    if (e->epoch_end) {
-        push(&r->epochs, &r->epoch_count, &r->epoch_room, e);
+    keep(r, e);
+    remember(r, e);
+    if (e->epoch_end)
         log_epoch(r, e);
-    } else {
-        push(&r->steps, &r->step_count, &r->step_room, e);
-    }
     pass_on(r, e);
 }
 
@@ -121,9 +169,18 @@ void cli_record_attach(cli_record *r, rf_train_options *options)
     options->on_event_user = r;
 }
 
+void cli_record_end(cli_record *r)
+{
+    if (r->curve)
+        fclose(r->curve);
+    r->curve = NULL;
+}
+
 void cli_record_close(cli_record *r)
 {
+    cli_record_end(r);
     rf_event_file_free(r->events);
+    free(r->curve_path);
     free(r->steps);
     free(r->epochs);
     *r = (cli_record){ 0 };

@@ -79,6 +79,7 @@ static int step_train(cli_workflow *w, cli_step *step)
     options.checkpoint = w->checkpoint;
     cli_record_attach(&w->record, &options);
     const rf_status st = rf_train_sim(w->sim, w->data, &options, &w->training);
+    cli_record_end(&w->record);
     if (st)
         return cli_fail(w->s, st);
     if (w->training.interrupted)

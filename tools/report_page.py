@@ -1,4 +1,4 @@
-"""usage: report_page.py HTML CSS JS CHARTS LICENCE: a C file that holds the report's page as the text rf_report_page.
+"""usage: report_page.py HTML CSS CHARTS LICENCE JS...: a C file that holds the report's page as the text rf_report_page.
 
 The page names the scripts that it will run by their hashes, so that a browser runs nothing else, whatever the data holds.
 """
@@ -6,7 +6,8 @@ import base64
 import hashlib
 import sys
 
-html, css, js, charts, licence = (open(path, encoding="utf-8").read() for path in sys.argv[1:])
+html, css, charts, licence, *parts = (open(path, encoding="utf-8").read() for path in sys.argv[1:])
+js = "'use strict';\n(() => {\n" + "\n".join(parts) + "})();\n"
 charts = f"/*\n{licence.strip()}\n*/\n{charts.strip()}\n"
 scripts = {"CHARTS": charts, "SCRIPT": js}
 hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in scripts.values())

@@ -32,9 +32,10 @@ typedef struct rf_report_options {
     const char *run;   /* JSON text of `refold run`, its summary.json: steps, curves, options */
     /* JSON text of an earlier report, whose measurements stand where there is no data set */
     const char *measured;
-    rf_sim *calibrated;  /* the simulation as it was before training: codes before */
-    rf_sim *trained;     /* before re-estimation: statistics before */
-    rf_sim *reestimated; /* before the fold: its BN, with the statistics after */
+    const char *analysis; /* JSON text of `refold analyze`: what each layer's quantization costs */
+    rf_sim *calibrated;   /* the simulation as it was before training: codes before */
+    rf_sim *trained;      /* before re-estimation: statistics before */
+    rf_sim *reestimated;  /* before the fold: its BN, with the statistics after */
     int file_count;
     const rf_report_file *files;
     /* to measure clipping and errors on: samples in order, not augmented */
@@ -55,9 +56,9 @@ typedef struct rf_report rf_report;
 /**
  * Gather what there is to see of a simulation: BN statistics before and after re-estimation, integer codes of the
  * weights, ranges and clipping of activations, SQNR by tensor against float32 and of the target against the simulation,
- * sizes, options and versions. The document is described in docs/FILE_FORMAT.md. A measurement that cannot be taken
+ * sensitivity, sizes, options and versions. The document is described in docs/FILE_FORMAT.md. A measurement that cannot be taken
  * leaves its reason in the report. @param options  may be NULL
- * @return RF_OK, RF_EARG, RF_EDATA (run or measured are no JSON), RF_ENOMEM, RF_EINTERRUPTED
+ * @return RF_OK, RF_EARG, RF_EDATA (run, measured or analysis are no JSON, or not what they should be), RF_ENOMEM, RF_EINTERRUPTED
  */
 RF_API RF_MUST_USE rf_status rf_report_new(rf_sim *sim, const rf_report_options *options,
                                            rf_report **out);

@@ -89,6 +89,23 @@ static rf_status parse(rf_context *ctx, const char *what, const char *text, json
                           error.line, error.text);
 }
 
+/* What `refold analyze` wrote, as it is. */
+static rf_status take_analysis(rf_context *ctx, const char *text, json_t *root)
+{
+    json_t *analysis = NULL;
+    RF_TRY(parse(ctx, "analysis", text, &analysis));
+    json_object_set_new(root, "analysis", analysis);
+    const char *command = json_string_value(json_object_get(analysis, "command"));
+    const bool good =
+        json_is_null(analysis) || (command && strcmp(command, "analyze") == 0 &&
+                                   json_is_array(json_object_get(analysis, "layers")));
+    return good ? RF_OK
+                : rf_fail(ctx, RF_EDATA,
+                          "the report's analysis is not what 'refold analyze -o FILE' writes: its "
+                          "command is '%s'",
+                          command ? command : "missing");
+}
+
 /* ------------------------------------------------------------------------------------- measuring --- */
 
 /* Ranges alone can be told without data; what an earlier report measured of the same ranges is still true. */
@@ -153,6 +170,7 @@ static rf_status fill(rf_sim *sim, const rf_report_options *o, json_t *root)
     json_object_set_new(root, "simulation", simulation_json(sim));
     json_object_set_new(root, "files", files_json(o));
     json_object_set_new(root, "run", run);
+    RF_TRY(take_analysis(sim->ctx, o->analysis, root));
     RF_TRY(add_networks(sim, o, root));
     return measure(sim, o, root);
 }

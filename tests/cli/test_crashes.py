@@ -1,4 +1,5 @@
 """Killed at 50 moments, a run comes to the same files; damaged checkpoints; what a killed program leaves behind."""
+import json
 import os
 import random
 import shutil
@@ -39,6 +40,10 @@ class Crashes(program.ProgramTest):
             with open(self.path(f"{one}/{name}"), "rb") as a, open(self.path(f"{other}/{name}"), "rb") as b:
                 self.assertEqual(a.read(), b.read(), name)
 
+    def curve(self, folder):
+        with open(self.path(f"{folder}/summary.json")) as file:
+            return json.load(file)["training"]["curve"]
+
     def test_a_run_killed_at_50_moments_gives_the_same_files(self):
         start = time.monotonic()
         self.succeed(*self.words)
@@ -60,6 +65,7 @@ class Crashes(program.ProgramTest):
             kills += not ended
             if ended:
                 self.same("whole", "out", sorted(set(os.listdir(self.path("whole"))) - TOLD))
+                self.assertEqual(self.curve("whole"), self.curve("out"))
                 self.assertEqual(sorted(os.listdir(self.folder)), ["model.onnx", "out", "whole", "x.npy", "y.npy"])
         self.assertEqual(sorted(os.listdir(self.path("out"))), sorted(os.listdir(self.path("whole"))))
 

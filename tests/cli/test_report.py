@@ -116,6 +116,20 @@ class Report(program.ProgramTest):
         os.remove(self.path("out/report.json"))
         self.assertIsNone(self.document("report", "out", "-o", "less.html")["errors"])
 
+    def test_sensitivity_is_in_the_report(self):
+        data = self.run_it()
+        self.assertIsNone(json.loads(self.read("out/report.json"))["analysis"])
+        self.succeed("analyze", "out/quantized.onnx", "--data", data, "-o", "out/analyze.json")
+        found = rounded(json.loads(self.read("out/analyze.json")))
+        self.assertEqual(self.document("report", "out", "-o", "found.html")["analysis"], found)
+        self.succeed("analyze", "out/folded.onnx", "--data", data, "-o", "other.json")
+        self.assertEqual(self.document("report", "out", "-o", "other.html", "--analyze", "other.json")["analysis"]["state"], "folded")
+        single = self.document("report", "out/folded.onnx", "-o", "single.html", "--analyze", "other.json")
+        self.assertEqual(single["analysis"]["state"], "folded")
+        self.fail_with(4, "its command is 'run'", "report", "out", "-o", "r.html", "--analyze", "out/summary.json")
+        self.fail_with(4, "cannot read 'none.json'", "report", "out", "-o", "r.html", "--analyze", "none.json")
+        self.fail_with(1, "is an input itself", "report", "out", "-o", "other.json", "--analyze", "other.json", "--force")
+
     def test_every_state_has_a_report(self):
         self.run_it()
         for name in ("quantized", "trained", "reestimated", "folded"):

@@ -36,11 +36,11 @@ found.light = await background(page);
 found.overflow[1180] = await overflow(page);
 
 // Sorting: worst first from the start, then by a click on a head, and by another one the other way round.
-const column = (id, i) => page.$$eval(`#${id} .scroll >> nth=0`, () => 0).then(() => page.evaluate(([id, i]) =>
-    [...document.querySelector(`#${id} table`).querySelectorAll('tbody tr')].map((tr) => tr.children[i].textContent.replace(/,/g, '')), [id, i]));
+const column = (id, i) => page.evaluate(([id, i]) =>
+    [...document.querySelector(`#${id} table`).querySelectorAll('tbody tr')].map((tr) => tr.children[i].textContent.replace(/,/g, '')), [id, i]);
 const numbers = (list) => list.map(Number).filter(Number.isFinite);
 const ordered = (list, way) => numbers(list).every((x, i, all) => i === 0 || way * (x - all[i - 1]) >= 0);
-if (found.sections.includes('BatchNorm')) found.worst_first = ordered(await column('bn', 2), -1);
+if (found.sections.includes('BatchNorm')) found.worst_first = ordered(await column('bn', 1), -1);
 const head = page.locator('#weights table >> nth=0').locator('th button').nth(2);
 await head.click();
 found.sorted_down = ordered(await column('weights', 2), -1);
@@ -54,15 +54,28 @@ await rows.nth(0).click();
 const before = await heading.textContent();
 await rows.nth(1).click();
 found.detail_follows = before !== await heading.textContent();
-const canvas = page.locator('#weights canvas').first();
-await canvas.scrollIntoViewIfNeeded();
-const box = await canvas.boundingBox();
-await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-await page.waitForTimeout(80);
-found.tooltip = await page.evaluate(() => {
-    const { chart } = window.refoldReport.plots.find((p) => p.name === 'distribution of integer codes');
-    return chart.tooltip.opacity > 0 ? [...chart.tooltip.title, ...chart.tooltip.body.flatMap((b) => b.lines)].join(' | ') : '';
-});
+// What a chart says to the pointer over its middle.
+const told = async (name) => {
+    const canvas = page.locator(`canvas[aria-label="${name}"]`);
+    await canvas.scrollIntoViewIfNeeded();
+    const box = await canvas.boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    const text = () => page.evaluate((name) => {
+        const { tooltip } = window.refoldReport.plots.find((p) => p.name === name).chart;
+        return tooltip && tooltip.opacity > 0 ? [...tooltip.title, ...tooltip.body.flatMap((b) => b.lines)].join(' | ') : '';
+    }, name);
+    for (let i = 0; i < 100 && !await text(); i++) await page.waitForTimeout(20);
+    return text();
+};
+found.tooltip = await told('distribution of integer codes');
+if (found.sections.includes('Sensitivity')) {
+    const layers = () => page.evaluate(() => window.refoldReport.plots.find((p) => p.name === 'harm by layer').chart.data.labels);
+    const weights = await layers();
+    found.harm_tooltip = await told('harm by layer');
+    await page.locator('#sensitivity button', { hasText: 'activations' }).first().click();
+    found.kinds_differ = weights.length > 0 && JSON.stringify(weights) !== JSON.stringify(await layers());
+    found.harm_first = ordered(await page.$$eval('#sensitivity table', (all) => [...all[1].querySelectorAll('tbody tr')].map((tr) => tr.children[1].textContent)), -1);
+}
 
 const dark = await open(1180, 860, 'dark');
 found.dark = await background(dark);

@@ -38,18 +38,22 @@ class ReportPage(program.ProgramTest):
     def test_a_run_is_shown(self):
         model, data = self.hostile_model(), self.tiny_data()
         self.succeed("run", model, "--data", data, "--val", data, "--param-bw", "4", "--epochs", "2", "--batch", "16", "-o", "out")
-        found = self.look("out/report.html")
+        self.succeed("analyze", "out/quantized.onnx", "--data", data, "--by", "loss", "-o", "out/analyze.json")
+        self.succeed("report", "out", "-o", "report.html")
+        found = self.look("report.html")
         self.assertEqual(found["errors"], [])
         self.assertEqual(found["loaded"], 1, "a report loads nothing but itself")
         self.assertEqual(found["injected"], 0, "a name became markup")
         self.assertIn("<b onclick=1>&amp;'\".onnx", found["title"])
         self.assertEqual(found["empty"], [], "charts without data")
         self.assertGreaterEqual(found["charts"], 8)
-        self.assertTrue({"Workflow", "Training", "BatchNorm", "Weights", "Activations", "Errors", "Size", "Options"} <= set(found["sections"]))
+        self.assertTrue({"Workflow", "Training", "BatchNorm", "Weights", "Activations", "Errors", "Sensitivity", "Size", "Options"} <= set(found["sections"]))
         self.assertTrue(found["worst_first"])
         self.assertTrue(found["sorted_up"] and found["sorted_down"])
         self.assertIn("code", found["tooltip"])
         self.assertTrue(found["detail_follows"])
+        self.assertIn("all but", found["harm_tooltip"])
+        self.assertTrue(found["kinds_differ"] and found["harm_first"])
         self.assertNotEqual(found["dark"], found["light"])
         self.assertNotEqual(found["toggled"], found["dark"])
         for width, overflow in found["overflow"].items():
@@ -58,11 +62,13 @@ class ReportPage(program.ProgramTest):
     def test_a_single_simulation_is_shown(self):
         model, data = self.tiny_model(), self.tiny_data()
         self.succeed("quantize", model, "-o", "sim.onnx", "--data", data)
-        self.succeed("report", "sim.onnx", "-o", "report.html")
+        self.succeed("analyze", "sim.onnx", "--data", data, "--by", "sqnr", "-o", "found.json")
+        self.succeed("report", "sim.onnx", "--analyze", "found.json", "-o", "report.html")
         found = self.look("report.html")
         self.assertEqual((found["errors"], found["empty"]), ([], []))
         self.assertNotIn("Workflow", found["sections"])
         self.assertIn("Weights", found["sections"])
+        self.assertIn("all but", found["harm_tooltip"])
 
 
 if not shutil.which("node") or not os.path.isdir(os.path.join(MODULES, "playwright-core")) or not shutil.which("chromium"):
