@@ -40,14 +40,17 @@ RF_API const rf_tensor *rf_session_output(const rf_session *session, int index);
  * through inside their range.
  * @param diff_outputs  [rf_graph_output_count] float32, shaped as the outputs; NULL: zeros
  * @return RF_OK, RF_ESTATE (no forward before), RF_ESHAPE, RF_EUNSUPPORTED (that output reaches no parameter), RF_ENUMERIC
+ *         (a gradient that is not finite; names the output). Nothing was changed then: it may be called again
  */
 RF_API RF_MUST_USE rf_status rf_session_backward(rf_session *session,
                                                  const rf_tensor *const *diff_outputs);
 /** Gradient of parameter `index`, [count]; it may be changed (clipped, averaged) before the step. NULL: it has none. */
 RF_API float *rf_session_gradient(rf_session *session, int index);
-/** Let the optimizer take a step with the learning rates times `factor` (a schedule's; 1). @return RF_OK, RF_ESTATE */
+/** Let the optimizer take a step with the learning rates times `factor` (a schedule's; 1).
+ *  @return RF_OK, RF_ESTATE (no backward before), RF_EARG (factor) */
 RF_API RF_MUST_USE rf_status rf_session_step(rf_session *session, double factor);
-/** After the last step: what was learned reaches files, and a sim's state is trained. @return RF_OK, RF_ENOMEM */
+/** After the last step: what was learned reaches files, and a sim's state is trained.
+ *  @return RF_OK, RF_ENUMERIC (a parameter is not finite; names it), RF_ENOMEM */
 RF_API RF_MUST_USE rf_status rf_session_finish(rf_session *session);
 
 #ifdef __cplusplus

@@ -93,6 +93,10 @@ static rf_status check(rf_context *ctx, const rf_data_source *user)
                        "a data source of %lld samples and %d inputs: expected at least one of "
                        "each, and a function that reads them",
                        (long long)user->samples, user->input_count);
+    if (user->classes < 0)
+        return rf_fail(ctx, RF_EARG,
+                       "a data source of %lld classes: expected 0 (not known) or more",
+                       (long long)user->classes);
     for (int i = 0; i < user->input_count; i++) {
         const rf_port *port = &user->inputs[i];
         bool known = port->rank >= 1 && port->rank <= RF_MAX_RANK;

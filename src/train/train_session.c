@@ -1,5 +1,5 @@
 /* Training step by step, for loops that the user writes: forward, backward from his own gradients, update. */
-#include <string.h>
+#include <math.h>
 
 #include "exec/computed_params.h"
 #include "graph/ports.h"
@@ -165,43 +165,41 @@ static bool pass_takes(const rf_session *s, const pass *p, const rf_tensor *cons
     return p->plan != NULL;
 }
 
-static rf_status find_pass(rf_session *s, const rf_tensor *const *inputs)
+static rf_status find_pass(rf_session *s, const rf_tensor *const *inputs, pass **out)
 {
-    s->at = NULL;
-    if (pass_takes(s, &s->full, inputs)) {
-        s->at = &s->full;
-    } else if (!s->full.plan) {
-        RF_TRY(make_pass(s, inputs, &s->full));
-        s->at = &s->full;
-    } else {
-        if (!pass_takes(s, &s->partial, inputs)) {
-            release_pass(s, &s->partial);
-            RF_TRY(make_pass(s, inputs, &s->partial));
-        }
-        s->at = &s->partial;
+    pass *p = !s->full.plan || pass_takes(s, &s->full, inputs) ? &s->full : &s->partial;
+
+    if (!pass_takes(s, p, inputs)) {
+        release_pass(s, p);
+        RF_TRY(make_pass(s, inputs, p));
     }
+    *out = p;
     return RF_OK;
 }
 
 rf_status rf_session_forward(rf_session *s, const rf_tensor *const *inputs)
 {
+    pass *p = NULL;
+
+    s->at = NULL; /* until this one is through: behind one that failed no backward of the last */
     s->has_gradients = false;
     rf_use_threads(s->ctx);
     RF_TRY(rf_graph_check_inputs(s->g, inputs));
-    RF_TRY(find_pass(s, inputs));
+    RF_TRY(find_pass(s, inputs, &p));
     if (s->sim && !s->sim->learned && !s->sim->compat_v2)
         RF_TRY(rf_sim_calibrate_params(s->sim));
     for (size_t i = 0; i < s->g->inputs.count; i++)
-        rf_plan_set_input(s->at->plan, (int)i, rf_tensor_f32(inputs[i]));
-    rf_plan_set_position(s->at->plan, s->optimizer.step, 0);
-    RF_TRY(rf_plan_forward(s->at->plan));
+        rf_plan_set_input(p->plan, (int)i, rf_tensor_f32(inputs[i]));
+    rf_plan_set_position(p->plan, s->optimizer.step, 0);
+    RF_TRY(rf_plan_forward(p->plan));
     for (size_t i = 0; i < s->g->outputs.count; i++) {
-        rf_tensor *t = s->at->outputs[i];
+        rf_tensor *t = p->outputs[i];
         rf_view to;
         rf_view_init(&to, t->dtype, &t->shape, RF_LAYOUT_PLAIN);
         to.data = t->data;
-        rf_view_copy(rf_plan_output(s->at->plan, (int)i), &to);
+        rf_view_copy(rf_plan_output(p->plan, (int)i), &to);
     }
+    s->at = p;
     return RF_OK;
 }
 
@@ -213,28 +211,44 @@ const rf_tensor *rf_session_output(const rf_session *s, int index)
 
 /* --- backward and update --- */
 
-static rf_status set_diff(rf_session *s, int index, const rf_tensor *diff)
+static bool is_finite(const rf_tensor *t)
 {
-    const rf_view *to = rf_plan_diff_output(s->at->plan, index);
+    for (int64_t i = 0; i < t->count; i++)
+        if (!isfinite(rf_tensor_f32(t)[i]))
+            return false;
+    return true;
+}
+
+static rf_status check_diff(const rf_session *s, int index, const rf_tensor *diff)
+{
     const rf_tensor *output = s->at->outputs[index];
     const char *name = s->g->outputs.items[index]->name;
     char found[RF_SHAPE_TEXT], expected[RF_SHAPE_TEXT];
-    rf_view from;
 
     if (diff->dtype != RF_DTYPE_F32 || !rf_shape_equal(&diff->shape, &output->shape))
         return rf_fail(s->ctx, RF_ESHAPE,
                        "gradient of output '%s': found %s %s, expected float32 %s", name,
                        rf_dtype_name(diff->dtype), rf_shape_text(&diff->shape, found),
                        rf_shape_text(&output->shape, expected));
-    if (!to->data)
+    if (!rf_plan_diff_output(s->at->plan, index)->data)
         return rf_fail(s->ctx, RF_EUNSUPPORTED,
                        "output '%s' depends on no weight through operators with a gradient: give "
                        "it none",
                        name);
+    return is_finite(diff) ? RF_OK
+                           : rf_fail(s->ctx, RF_ENUMERIC,
+                                     "the gradient of output '%s' is not finite at step %lld", name,
+                                     (long long)s->optimizer.step + 1);
+}
+
+static void set_diff(const rf_session *s, int index, const rf_tensor *diff)
+{
+    const rf_view *to = rf_plan_diff_output(s->at->plan, index);
+    rf_view from;
+
     rf_view_init(&from, RF_DTYPE_F32, &diff->shape, RF_LAYOUT_PLAIN);
     from.data = diff->data;
     rf_view_copy(&from, to);
-    return RF_OK;
 }
 
 rf_status rf_session_backward(rf_session *s, const rf_tensor *const *diff_outputs)
@@ -244,10 +258,15 @@ rf_status rf_session_backward(rf_session *s, const rf_tensor *const *diff_output
     rf_use_threads(s->ctx);
     for (size_t i = 0; i < s->g->outputs.count; i++)
         if (diff_outputs[i])
-            RF_TRY(set_diff(s, (int)i, diff_outputs[i]));
-    RF_TRY(rf_plan_backward(s->at->plan));
-    s->has_gradients = true;
-    return RF_OK;
+            RF_TRY(check_diff(s, (int)i, diff_outputs[i]));
+    for (size_t i = 0; i < s->g->outputs.count; i++)
+        if (diff_outputs[i]) /* forward has zeroed the others */
+            set_diff(s, (int)i, diff_outputs[i]);
+    const rf_status st = rf_plan_backward(s->at->plan);
+    s->has_gradients = !st;
+    if (st)
+        s->at = NULL;
+    return st;
 }
 
 static float *gradient(const rf_session *s, int index)
@@ -268,6 +287,9 @@ rf_status rf_session_step(rf_session *s, double factor)
     if (!s->has_gradients)
         return rf_fail(s->ctx, RF_ESTATE,
                        "a step needs gradients: forward and backward come first");
+    if (!(factor >= 0.0) || !isfinite(factor))
+        return rf_fail(s->ctx, RF_EARG,
+                       "factor %g of a step: expected a finite number of 0 or more", factor);
     rf_optimizer_begin(&s->optimizer);
     for (size_t i = 0; i < s->params.count; i++) {
         const rf_param *p = &s->params.items[i];
@@ -289,5 +311,10 @@ rf_status rf_session_finish(rf_session *s)
 {
     for (size_t i = 0; i < s->params.count; i++)
         rf_value_touch(s->params.items[i].value);
+    for (size_t i = 0; i < s->params.count; i++)
+        if (!is_finite(s->params.items[i].value->constant))
+            return rf_fail(s->ctx, RF_ENUMERIC, "'%s' of '%s' is not finite after %lld steps",
+                           s->params.items[i].value->name, s->params.items[i].node->name,
+                           (long long)s->optimizer.step);
     return s->sim ? rf_sim_finish_training(s->sim) : RF_OK;
 }
