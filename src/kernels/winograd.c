@@ -40,14 +40,14 @@ bool rf_winograd_gains(const rf_winograd *w)
            are_worth_it(w->n, w->out_h, w->out_w);
 }
 
-/* Sets of weights, and for each thread matrices of sources and of results and a tile at the border. */
+/* Sets of weights, and for each thread matrices of sources and of results and a pixel of zeros. */
 size_t rf_winograd_scratch(const rf_winograd *w)
 {
     const int64_t weights = rf_winograd_parts(w) * RF_WINOGRAD_CELLS * w->ic * w->oc;
     const int64_t matrices =
         rf_winograd_matrix(RF_WINOGRAD_TILES, w->ic) + rf_winograd_matrix(RF_WINOGRAD_TILES, w->oc);
-    const int64_t patch = RF_WINOGRAD_PATCH * (w->ic > w->oc ? w->ic : w->oc);
-    const int64_t own = RF_WINOGRAD_CELLS * matrices + patch;
+    const int64_t zeros = w->ic > w->oc ? w->ic : w->oc;
+    const int64_t own = RF_WINOGRAD_CELLS * matrices + zeros;
     return (size_t)(weights + w->threads * own) * sizeof(float);
 }
 

@@ -43,7 +43,8 @@ typedef struct data_block {
     const grid *tiles;
     int64_t pad_h, pad_w; /* of the turned convolution */
     const float *weights; /* transformed */
-    float *src, *dst, *patch;
+    float *src, *dst;
+    const float *zeros; /* [oc] */
 } data_block;
 
 static void compute_data_block(const data_block *b, int64_t first, int64_t count)
@@ -55,9 +56,7 @@ static void compute_data_block(const data_block *b, int64_t first, int64_t count
         pixel p = first_pixel(b->tiles, first + i);
         p.y -= b->pad_h;
         p.x -= b->pad_w;
-        int64_t row_step;
-        const float *tile = find_tile(b->diff_dst, p, REACH, b->patch, &row_step);
-        transform_src_tile(tile, row_step, oc, b->src + i * oc, src_matrix);
+        transform_src_tile(b->diff_dst, p, b->zeros, b->src + i * oc, src_matrix);
     }
     for (int64_t x = 0; x < CELLS; x++)
         for (int64_t k = 0; k < ic; k += PANEL) {
@@ -85,11 +84,10 @@ void RF_WINOGRAD_DATA(const rf_winograd *w, const float *diff_dst, const float *
     const grid tiles = grid_of(w->n, &to);
     const int64_t src = CELLS * rf_winograd_matrix(MOST, w->oc);
     const int64_t dst = CELLS * rf_winograd_matrix(MOST, w->ic);
-    const int64_t patch = RF_WINOGRAD_PATCH * w->oc;
     float *blocks = scratch + CELLS * w->ic * w->oc;
 #pragma omp parallel num_threads(w->threads)
     {
-        float *own = blocks + omp_get_thread_num() * (src + dst + patch);
+        float *own = blocks + omp_get_thread_num() * (src + dst + w->oc);
         const data_block b = { .diff_dst = &from,
                                .diff_src = &to,
                                .tiles = &tiles,
@@ -98,7 +96,7 @@ void RF_WINOGRAD_DATA(const rf_winograd *w, const float *diff_dst, const float *
                                .weights = scratch,
                                .src = own,
                                .dst = own + src,
-                               .patch = own + src + dst };
+                               .zeros = memset(own + src + dst, 0, (size_t)w->oc * sizeof *own) };
         transform_turned_weights(weights, w->oc, w->ic, scratch);
         const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
         const int64_t end = (thread + 1) * tiles.count / threads;

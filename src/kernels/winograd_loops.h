@@ -10,8 +10,7 @@ enum {
     RF_WINOGRAD_CELLS = 36, /* of a transformed tile: as many matrix products */
     RF_WINOGRAD_PANEL = 16, /* channels side by side; channel counts are multiples */
     RF_WINOGRAD_TILES = 48, /* that are transformed before they are multiplied */
-    RF_WINOGRAD_GAP = 16,   /* floats between matrices, whose rows else share cache sets */
-    RF_WINOGRAD_PATCH = RF_WINOGRAD_CELLS /* pixels of a tile at the border, with zeros around */
+    RF_WINOGRAD_GAP = 16    /* floats between matrices, whose rows else share cache sets */
 };
 
 /* Floats from one of the 36 matrices of `tiles` rows to the next. */

@@ -141,33 +141,45 @@ static inline span cut(int64_t from, int64_t side, int64_t size)
     return (span){ begin < side ? begin : side, end > begin ? end : begin };
 }
 
-/* side x side pixels from p on; in the image, or in `patch` with zeros around it where they reach over the border. */
-static const float *find_tile(const image *m, pixel p, int side, float *patch, int64_t *row_step)
+static inline bool is_inside(const image *m, pixel p, int side)
 {
-    const span ys = cut(p.y, side, m->h), xs = cut(p.x, side, m->w);
-    const size_t c = (size_t)m->c;
-    *row_step = m->w * m->c;
-    if (ys.begin == 0 && ys.end == side && xs.begin == 0 && xs.end == side)
-        return at(m, p);
-    *row_step = side * m->c;
-    memset(patch, 0, (size_t)(side * side) * c * sizeof *patch);
-    for (int64_t y = ys.begin; y < ys.end && xs.begin < xs.end; y++)
-        memcpy(patch + (size_t)(y * side + xs.begin) * c,
-               at(m, (pixel){ p.image, p.y + y, p.x + xs.begin }),
-               (size_t)(xs.end - xs.begin) * c * sizeof *patch);
-    return patch;
+    return p.y >= 0 && p.x >= 0 && p.y + side <= m->h && p.x + side <= m->w;
 }
 
-/* 6x6 pixels of c channels to row 0 of the 36 matrices at `out`. */
-static inline void transform_src_tile(const float *src, int64_t row_step, int64_t c, float *out,
-                                      int64_t matrix)
+/* side x side pixels from p on; beyond the border, `zeros`. */
+static inline void list_pixels(const image *m, pixel p, int side, const float *zeros,
+                               const float **pixels)
 {
-    for (int64_t k = 0; k < c; k += RF_LANES) {
+    const span ys = cut(p.y, side, m->h), xs = cut(p.x, side, m->w);
+    for (int64_t y = 0; y < side; y++) {
+        const bool outside = y < ys.begin || y >= ys.end || xs.begin >= xs.end;
+        const float *row = outside ? NULL : at(m, (pixel){ p.image, p.y + y, p.x + xs.begin });
+        for (int64_t x = 0; x < side; x++)
+            *pixels++ =
+                outside || x < xs.begin || x >= xs.end ? zeros : row + (x - xs.begin) * m->c;
+    }
+}
+
+/* Where a tile is read: pixels in rows, or each from a place of its own. */
+typedef struct window {
+    const float *first, **pixels; /* one of them is NULL */
+    int64_t row_step, c;
+} window;
+
+ALWAYS_INLINE vec load_pixel(const window *w, int side, int y, int x, int64_t k)
+{
+    return load((w->pixels ? w->pixels[y * side + x] : w->first + y * w->row_step + x * w->c) + k);
+}
+
+/* 6x6 pixels to row 0 of the 36 matrices at `out`. */
+ALWAYS_INLINE void transform_src_window(const window *w, float *out, int64_t matrix)
+{
+    for (int64_t k = 0; k < w->c; k += RF_LANES) {
         vec rows[REACH][REACH];
         UNROLL for (int y = 0; y < REACH; y++)
         {
             vec d[REACH];
-            UNROLL for (int x = 0; x < REACH; x++) d[x] = load(src + y * row_step + x * c + k);
+            UNROLL for (int x = 0; x < REACH; x++) d[x] = load_pixel(w, REACH, y, x, k);
             transform_src(d, rows[y]);
         }
         UNROLL for (int x = 0; x < REACH; x++)
@@ -181,15 +193,14 @@ static inline void transform_src_tile(const float *src, int64_t row_step, int64_
 }
 
 /* 4x4 pixels of a result's gradient, likewise. */
-static inline void transform_diff_dst_tile(const float *diff, int64_t row_step, int64_t c,
-                                           float *out, int64_t matrix)
+ALWAYS_INLINE void transform_diff_dst_window(const window *w, float *out, int64_t matrix)
 {
-    for (int64_t k = 0; k < c; k += RF_LANES) {
+    for (int64_t k = 0; k < w->c; k += RF_LANES) {
         vec rows[TILE][REACH];
         UNROLL for (int y = 0; y < TILE; y++)
         {
             vec d[TILE];
-            UNROLL for (int x = 0; x < TILE; x++) d[x] = load(diff + y * row_step + x * c + k);
+            UNROLL for (int x = 0; x < TILE; x++) d[x] = load_pixel(w, TILE, y, x, k);
             transform_diff_dst(d, rows[y]);
         }
         UNROLL for (int x = 0; x < REACH; x++)
@@ -199,6 +210,35 @@ static inline void transform_diff_dst_tile(const float *diff, int64_t row_step, 
             transform_diff_dst(d, t);
             UNROLL for (int y = 0; y < REACH; y++) store(out + (y * REACH + x) * matrix + k, t[y]);
         }
+    }
+}
+
+/* The tile whose first pixel is p; zeros[c] stands for what lies beyond the border. */
+static inline void transform_src_tile(const image *m, pixel p, const float *zeros, float *out,
+                                      int64_t matrix)
+{
+    if (is_inside(m, p, REACH)) {
+        const window rows = { .first = at(m, p), .row_step = m->w * m->c, .c = m->c };
+        transform_src_window(&rows, out, matrix);
+    } else {
+        const float *pixels[REACH * REACH];
+        list_pixels(m, p, REACH, zeros, pixels);
+        const window border = { .pixels = pixels, .c = m->c };
+        transform_src_window(&border, out, matrix);
+    }
+}
+
+static inline void transform_diff_dst_tile(const image *m, pixel p, const float *zeros, float *out,
+                                           int64_t matrix)
+{
+    if (is_inside(m, p, TILE)) {
+        const window rows = { .first = at(m, p), .row_step = m->w * m->c, .c = m->c };
+        transform_diff_dst_window(&rows, out, matrix);
+    } else {
+        const float *pixels[TILE * TILE];
+        list_pixels(m, p, TILE, zeros, pixels);
+        const window border = { .pixels = pixels, .c = m->c };
+        transform_diff_dst_window(&border, out, matrix);
     }
 }
 

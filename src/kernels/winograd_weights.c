@@ -43,21 +43,19 @@ typedef struct weights_block {
     const grid *tiles;
     int64_t pad_h, pad_w;
     float *srcs, *diffs, *sums;
+    const float *zeros; /* of the larger number of channels */
 } weights_block;
 
-static void transform_tile(const weights_block *b, int64_t tile, int64_t row, float *patch)
+static void transform_tile(const weights_block *b, int64_t tile, int64_t row)
 {
     enum { MOST = RF_WINOGRAD_TILES };
     const int64_t ic = b->src->c, oc = b->diff_dst->c;
     pixel p = first_pixel(b->tiles, tile);
-    int64_t row_step;
-    const float *pixels = find_tile(b->diff_dst, p, TILE, patch, &row_step);
-    transform_diff_dst_tile(pixels, row_step, oc, b->diffs + row * oc,
+    transform_diff_dst_tile(b->diff_dst, p, b->zeros, b->diffs + row * oc,
                             rf_winograd_matrix(MOST, oc));
     p.y -= b->pad_h;
     p.x -= b->pad_w;
-    pixels = find_tile(b->src, p, REACH, patch, &row_step);
-    transform_src_tile(pixels, row_step, ic, b->srcs + row * ic, rf_winograd_matrix(MOST, ic));
+    transform_src_tile(b->src, p, b->zeros, b->srcs + row * ic, rf_winograd_matrix(MOST, ic));
 }
 
 /* Of the matrix products, the one of `item`: a panel of one of the 36. */
@@ -79,7 +77,7 @@ static void add_product(const weights_block *b, int64_t item, int64_t tiles, boo
 }
 
 /* One thread, tiles [begin, end). */
-static void sum_alone(const weights_block *b, int64_t begin, int64_t end, float *patch)
+static void sum_alone(const weights_block *b, int64_t begin, int64_t end)
 {
     const int64_t items = CELLS * (b->diff_dst->c / PANEL);
     if (begin == end)
@@ -87,21 +85,21 @@ static void sum_alone(const weights_block *b, int64_t begin, int64_t end, float 
     for (int64_t first = begin; first < end; first += RF_WINOGRAD_TILES) {
         const int64_t count = at_most(end - first, RF_WINOGRAD_TILES);
         for (int64_t i = 0; i < count; i++)
-            transform_tile(b, first + i, i, patch);
+            transform_tile(b, first + i, i);
         for (int64_t item = 0; item < items; item++)
             add_product(b, item, count, first > begin);
     }
 }
 
 /* All threads, all tiles: for sums so large that there is room for one set of them. */
-static void sum_together(const weights_block *b, float *patch)
+static void sum_together(const weights_block *b)
 {
     const int64_t items = CELLS * (b->diff_dst->c / PANEL), end = b->tiles->count;
     for (int64_t first = 0; first < end; first += RF_WINOGRAD_TILES) {
         const int64_t count = at_most(end - first, RF_WINOGRAD_TILES);
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < count; i++)
-            transform_tile(b, first + i, i, patch);
+            transform_tile(b, first + i, i);
 #pragma omp for schedule(static)
         for (int64_t item = 0; item < items; item++)
             add_product(b, item, count, first > 0);
@@ -117,26 +115,26 @@ void RF_WINOGRAD_WEIGHTS(const rf_winograd *w, const float *src, const float *di
     const int parts = rf_winograd_parts(w);
     const int64_t srcs = CELLS * rf_winograd_matrix(RF_WINOGRAD_TILES, w->ic);
     const int64_t diffs = CELLS * rf_winograd_matrix(RF_WINOGRAD_TILES, w->oc);
-    const int64_t patch = RF_WINOGRAD_PATCH * (w->ic > w->oc ? w->ic : w->oc);
+    const int64_t zeros = w->ic > w->oc ? w->ic : w->oc;
     float *buffers = scratch + parts * CELLS * w->ic * w->oc;
 #pragma omp parallel num_threads(w->threads)
     {
-        float *own = buffers + omp_get_thread_num() * (srcs + diffs + patch);
+        float *own = buffers + omp_get_thread_num() * (srcs + diffs + zeros);
         weights_block b = { .src = &from,
                             .diff_dst = &diff,
                             .tiles = &tiles,
                             .pad_h = w->pad_h,
                             .pad_w = w->pad_w,
                             .srcs = parts > 1 ? own : buffers,
-                            .sums = scratch };
+                            .sums = scratch,
+                            .zeros = memset(own + srcs + diffs, 0, (size_t)zeros * sizeof *own) };
         b.diffs = b.srcs + srcs;
         if (parts == 1)
-            sum_together(&b, own + srcs + diffs);
+            sum_together(&b);
 #pragma omp for schedule(static)
         for (int part = 0; part < (parts > 1 ? parts : 0); part++) {
             b.sums = scratch + part * CELLS * w->ic * w->oc;
-            sum_alone(&b, part * tiles.count / parts, (part + 1) * tiles.count / parts,
-                      own + srcs + diffs);
+            sum_alone(&b, part * tiles.count / parts, (part + 1) * tiles.count / parts);
         }
         transform_weights_back(scratch, parts, w->oc, w->ic, diff_weights);
     }
