@@ -2,7 +2,8 @@
 # Each installs what is missing first (tools/packages.txt). Meson does the building.
 
 BUILD ?= build
-PREFIX ?= /usr/local
+# Where `make install` puts everything: /usr/local, or PREFIX=... given with it or with the first `make`.
+with_prefix = $(if $(PREFIX),--prefix $(abspath $(PREFIX)))
 # A test that takes longer has hung; the slow ones say so to Meson themselves.
 TEST_TIMEOUT ?= 2
 
@@ -11,7 +12,7 @@ FUZZ_SECONDS ?= 60
 
 .PHONY: all setup demo check check-sanitize check-threads check-valgrind check-builds check-nets fuzz fuzz-afl install format clean
 
-# The program and the library; tests are built by check, everything else by install.
+# The program and the library; tests are built by check, manual pages by install.
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD) refold library
 
@@ -19,7 +20,7 @@ setup:
 	@tools/setup.sh
 
 $(BUILD)/build.ninja: | setup
-	@meson setup $(BUILD) --prefix $(PREFIX)
+	@meson setup $(BUILD) $(with_prefix)
 
 demo: all
 	@test -n "$(NO_TARGET)" || tools/setup.sh target
@@ -71,8 +72,10 @@ check-nets: all
 	@/usr/bin/python3 tests/nets/run_forms.py $(BUILD)/refold || test $$? = 77
 	@/usr/bin/python3 tests/nets/run_nets.py $(BUILD)/refold || test $$? = 77
 
+# The folder may have been set up for another place.
 install: $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@test -z "$(PREFIX)" || meson configure $(BUILD) $(with_prefix)
+	@ninja -C $(BUILD) refold library manual
 	@meson install -C $(BUILD) --no-rebuild
 
 format:

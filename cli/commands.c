@@ -10,9 +10,11 @@ const cli_command cli_commands[] = {
       .summary = "the whole workflow: quantize, train, reestimate, fold, export",
       .description =
           "Runs every step in order, evaluates after each where --val has labels, and writes each "
-          "intermediate, the exports and summary.json into DIR, which appears when all is done. "
-          "--epochs 0 leaves training out. Ctrl-C leaves nothing but the --checkpoint, which lies "
-          "outside of DIR; the same command with --resume goes on from there.",
+          "intermediate, the exports, summary.json and report.html into DIR, which appears when "
+          "all "
+          "is done. --epochs 0 leaves training out. Cut short, it keeps its training in "
+          "DIR.partial; "
+          "the same command with --resume goes on from there.",
       .run = cmd_run,
       .example = "refold run model.onnx --data train/ --val val/ --preset imagenet --augment "
                  "flip,crop:4 --param-bw 4 --epochs 2 -o out",

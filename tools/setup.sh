@@ -1,16 +1,15 @@
 #!/bin/sh
-# usage: setup.sh [target]
+# usage: setup.sh [target] [extra]
 # Install what tools/packages.txt lists and this machine lacks; where that is not allowed, name it and fail.
 set -eu
 list=$(dirname "$0")/packages.txt
-with_target=${1:-}
 
 installed()
 {
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
 }
 
-# Packages whose kind (needed, optional, target) is $1 and that are not here. Node may come from elsewhere than Debian.
+# Packages whose kind (needed, optional, target, extra) is $1 and that are not here. Node may come from elsewhere than Debian.
 missing()
 {
     sed 's/#.*//' "$list" | while read -r package kind; do
@@ -30,9 +29,9 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 
 wanted=$(missing needed)
-if [ "$with_target" = target ]; then
-    wanted=$wanted$(missing target)
-fi
+for kind; do
+    wanted=$wanted$(missing "$kind")
+done
 [ -n "$wanted" ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then

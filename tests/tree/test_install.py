@@ -1,6 +1,8 @@
-"""An installation serves a project outside of the tree: through pkg-config, through CMake, and from Python."""
+"""An installation has every file that the documents promise and no other, and serves a project outside of the tree: through
+pkg-config, through CMake, and from Python."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +39,31 @@ def run(what, words, **options):
     if done.returncode:
         faults.append(f"{what}: {' '.join(words)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout if done.returncode == 0 else None
+
+
+def promised():
+    """Files below the prefix; LIB and PACKAGES stand for folders that the system names."""
+    listing = subprocess.run([f"{BUILD}/refold", "help"], capture_output=True, text=True).stdout
+    commands = set(re.findall(r"^  (\w+)  ", listing, re.M)) - {"help"}
+    yield from ("bin/refold", "LIB/librefold.so", "LIB/librefold.so.MAJOR", "LIB/librefold.so.VERSION", "LIB/pkgconfig/refold.pc",
+                "LIB/cmake/refold/refoldConfig.cmake", "LIB/cmake/refold/refoldConfigVersion.cmake", "share/man/man1/refold.1",
+                "share/bash-completion/completions/refold", "share/zsh/site-functions/_refold",
+                "share/fish/vendor_completions.d/refold.fish", "PACKAGES/refold/_abi.py")
+    yield from (f"share/man/man1/refold-{command}.1" for command in commands)
+    yield from (name for name in tree.tracked(".h") if name.startswith("include/refold/"))
+    yield from (name.replace("python/", "PACKAGES/") for name in tree.tracked(".py") if name.startswith("python/refold/"))
+
+
+def check_files(prefix):
+    found = set()
+    for folder, _, files in os.walk(prefix):
+        if "__pycache__" not in folder:
+            found |= {os.path.relpath(os.path.join(folder, name), prefix) for name in files}
+    plain = {re.sub(r"^lib[^/]*/([^/]*-linux-[^/]*/)?(?=librefold|pkgconfig|cmake)", "LIB/", name) for name in found}
+    plain = {re.sub(r"^lib.*/(?=refold/\w+\.py$)", "PACKAGES/", name) for name in plain}
+    plain = {re.sub(r"\.so\.\d+$", ".so.MAJOR", re.sub(r"\.so(\.\d+){3}$", ".so.VERSION", name)) for name in plain}
+    faults.extend(f"meson install: no {name}" for name in sorted(set(promised()) - plain))
+    faults.extend(f"meson install: {name} is promised nowhere" for name in sorted(plain - set(promised())))
 
 
 def check_program(what, program, libraries):
@@ -83,10 +110,7 @@ with tempfile.TemporaryDirectory() as folder:
     root = f"{folder}/root"
     run("meson install", ["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", root])
     found = glob.glob(f"{root}/{PREFIX}/lib*/**/librefold.so", recursive=True)
-    headers = [name for name in tree.tracked(".h") if name.startswith("include/refold/")]
-    for name in (f"{root}/{PREFIX}/bin/refold", *(f"{root}/{PREFIX}/{header}" for header in headers)):
-        if not os.path.exists(name):
-            faults.append(f"meson install: no {name}")
+    check_files(f"{root}/{PREFIX}")
     if len(found) != 1:
         faults.append(f"meson install: expected one librefold.so, found {found}")
     else:
