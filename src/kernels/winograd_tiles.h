@@ -10,6 +10,10 @@
 
 #include "kernels/winograd_loops.h"
 
+#ifndef RF_LANES
+#define RF_LANES 4 /* for who compiles this header alone, without an instruction set */
+#endif
+
 enum {
     TILE = RF_WINOGRAD_TILE,
     REACH = RF_WINOGRAD_REACH,
