@@ -3,8 +3,8 @@
  * op transposes where transA, transB say so. Opset 7.
  */
 #include "dnn/dnn.h"
+#include "ops/matrix_codes.h"
 #include "ops/op_util.h"
-#include "quant/fakequant.h"
 
 typedef struct gemm {
     bool transpose_a, transpose_b;
@@ -63,13 +63,6 @@ static void scale(const rf_view *v, float factor)
 
 /* ---------------------------------------------------------------------------------- codes --- */
 
-/* Of a step on codes: grid and offset of its sums, [n] each, behind this struct. */
-typedef struct codes_state {
-    int64_t n;
-    float *scales, *shifts;
-    int32_t *start; /* what the input's zero point adds to a sum */
-} codes_state;
-
 static bool bias_is_a_row(const rf_node *node, int64_t n)
 {
     const rf_value *c = rf_node_input(node, 2);
@@ -86,84 +79,37 @@ static bool int8(rf_context *ctx, const rf_node *node, const rf_shape *x, const 
     return !g.transpose_a && g.alpha == 1.0f && bias_is_a_row(node, g.n);
 }
 
-static rf_status prepare(rf_step *s)
+static rf_matrix_product product_of(const gemm *g)
 {
-    void *memory;
-    const gemm g = step_gemm(s);
-    const size_t row = (size_t)g.n * sizeof(float);
-    if (s->in[0].dtype == RF_DTYPE_U8) /* either side as real numbers, one after the other */
-        s->scratch_bytes = (size_t)(g.m > g.n ? g.m : g.n) * (size_t)g.k * sizeof(float);
-    if (s->in[1].dtype != RF_DTYPE_I8)
-        return RF_OK;
-    RF_TRY(rf_step_new_state(s, sizeof(codes_state) + 3 * row, &memory));
-    codes_state *state = memory;
-    state->n = g.n;
-    state->scales = (float *)(state + 1);
-    state->shifts = state->scales + g.n;
-    state->start = (int32_t *)(state->shifts + g.n);
-    return RF_OK;
+    return (rf_matrix_product){ .m = g->m, .n = g->n, .k = g->k, .transpose_b = g->transpose_b };
 }
 
-/* start[n] = offset of the input's codes times the sum of column n. */
-static void zero_point_sums(const codes_state *state, const gemm *g, const int8_t *b,
-                            int32_t offset)
+static rf_status prepare(rf_step *s)
 {
-    for (int64_t j = 0; j < g->n; j++)
-        state->start[j] = 0;
-    for (int64_t i = 0; i < g->n * g->k && offset; i++)
-        state->start[g->transpose_b ? i / g->k : i % g->n] += b[i];
-    for (int64_t j = 0; j < g->n; j++)
-        state->start[j] *= offset;
+    const gemm g = step_gemm(s);
+    const rf_matrix_product product = product_of(&g);
+    return rf_matrix_codes_prepare(s, &product);
 }
 
 static rf_status forward_int8(rf_step *s)
 {
-    const codes_state *state = s->state;
     const gemm g = step_gemm(s);
-    const rf_codes *x = s->in[0].codes, *w = s->in[1].codes;
-    const float *bias = s->in_count > 2 ? rf_view_f32(&s->in[2]) : NULL;
-    for (int64_t j = 0; j < state->n; j++) {
-        state->scales[j] = x->scale * w->scales[w->channels == 1 ? 0 : j];
-        state->shifts[j] = bias ? bias[j] * g.beta : 0.0f;
-    }
-    s->codes = (rf_codes){ .scales = state->scales,
-                           .shifts = bias ? state->shifts : NULL,
-                           .channels = state->n };
-    zero_point_sums(state, &g, s->in[1].data, x->offset);
-    return rf_dnn_gemm_int8(s->ctx, g.transpose_b, g.m, g.n, g.k, s->in[0].data, s->in[1].data,
-                            state->start, s->out[0].data);
-}
-
-/* Inputs as real numbers: themselves, or their codes brought back into scratch. */
-static const float *real_a(const rf_step *s)
-{
-    const rf_view *a = &s->in[0];
-    if (!a->codes)
-        return rf_view_f32(a);
-    const rf_qarray all = { .outer = 1, .channels = 1, .inner = rf_view_count(a) };
-    rf_dequantize_u8(&all, &a->codes->scale, &a->codes->offset, a->data, s->scratch);
-    return s->scratch;
+    const rf_matrix_product product = product_of(&g);
+    return rf_matrix_codes_forward(s, &product, s->in_count > 2 ? rf_view_f32(&s->in[2]) : NULL,
+                                   g.beta);
 }
 
 static const float *real_b(const rf_step *s, const gemm *g)
 {
-    const rf_view *b = &s->in[1];
-    if (!b->codes)
-        return rf_view_f32(b);
-    const int64_t channels = b->codes->channels;
-    const bool rows = channels == 1 || g->transpose_b;
-    const rf_qarray array = { .outer = rows ? 1 : g->k,
-                              .channels = channels,
-                              .inner = rows ? rf_view_count(b) / channels : 1 };
-    rf_dequantize_s8(&array, b->codes->scales, b->data, s->scratch);
-    return s->scratch;
+    const rf_matrix_product product = product_of(g);
+    return rf_matrix_real_b(s, &product);
 }
 
 /* --------------------------------------------------------------------------- real numbers --- */
 
 static rf_status forward(rf_step *s)
 {
-    if (s->state)
+    if (rf_matrix_on_codes(s))
         return forward_int8(s);
     const gemm g = step_gemm(s);
     const bool bias = s->in_count > 2 && s->in[2].data;
@@ -173,9 +119,9 @@ static rf_status forward(rf_step *s)
         rf_view_copy(&stretched, &s->out[0]);
         scale(&s->out[0], g.beta);
     }
-    return rf_dnn_gemm(s->ctx, g.transpose_a, g.transpose_b, g.m, g.n, g.k, g.alpha, real_a(s),
-                       s->in[0].dims[1], rf_view_f32(&s->in[1]), s->in[1].dims[1],
-                       bias ? 1.0f : 0.0f, rf_view_f32(&s->out[0]), g.n);
+    return rf_dnn_gemm(s->ctx, g.transpose_a, g.transpose_b, g.m, g.n, g.k, g.alpha,
+                       rf_matrix_real_a(s), s->in[0].dims[1], rf_view_f32(&s->in[1]),
+                       s->in[1].dims[1], bias ? 1.0f : 0.0f, rf_view_f32(&s->out[0]), g.n);
 }
 
 /* d op(a) = alpha dy op(b)^T, or its transpose where a is stored transposed. */
@@ -194,7 +140,7 @@ static rf_status backward_a(rf_step *s, const gemm *g)
 /* d op(b) = alpha op(a)^T dy, or its transpose where b is stored transposed. */
 static rf_status backward_b(rf_step *s, const gemm *g)
 {
-    const float *a = real_a(s), *dy = rf_view_f32(&s->diff_out[0]);
+    const float *a = rf_matrix_real_a(s), *dy = rf_view_f32(&s->diff_out[0]);
     const int64_t lda = s->in[0].dims[1];
     float *db = rf_view_f32(&s->diff_in[1]);
     if (g->transpose_b)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dnn/dnn.h"
+#include "ops/matrix_codes.h"
 #include "ops/op_util.h"
 
 /* Both sides as stacks of matrices: a [batch..., m, k], b [batch..., k, n]. */
@@ -75,9 +76,36 @@ static rf_status infer(rf_inference *io)
     return rf_infer_set(io, 0, RF_DTYPE_F32, &out);
 }
 
+/* Two matrices are a layer's input and weights, which may be codes. */
+static bool are_matrices(const rf_shape *a, const rf_shape *b)
+{
+    return a->rank == 2 && b->rank == 2;
+}
+
+static bool int8(rf_context *ctx, const rf_node *node, const rf_shape *a, const rf_shape *b,
+                 rf_int8_layer *out)
+{
+    (void)ctx;
+    (void)node;
+    *out = (rf_int8_layer){ .terms = a->dims[a->rank - 1], .axis = 1 };
+    return are_matrices(a, b);
+}
+
+static rf_matrix_product matrices(const rf_step *s)
+{
+    return (
+        rf_matrix_product){ .m = s->in[0].dims[0], .k = s->in[0].dims[1], .n = s->in[1].dims[1] };
+}
+
 /* Everything about the shapes is known now; running only walks. */
 static rf_status prepare(rf_step *s)
 {
+    if (rf_matrix_on_codes(s)) {
+        const rf_matrix_product p = matrices(s);
+        return rf_matrix_codes_prepare(s, &p);
+    }
+    if (s->in[0].dtype == RF_DTYPE_U8)
+        s->scratch_bytes = (size_t)rf_view_count(&s->in[0]) * sizeof(float);
     const rf_shape a = rf_view_shape(&s->in[0]), b = rf_view_shape(&s->in[1]);
     const rf_shape batch_a = shape_of_batches(&a), batch_b = shape_of_batches(&b);
     rf_shape batches = { 0 };
@@ -107,10 +135,18 @@ static int64_t offset(const product *p, const int64_t *strides, int64_t i)
     return at;
 }
 
+static rf_status forward_codes(rf_step *s)
+{
+    const rf_matrix_product p = matrices(s);
+    return rf_matrix_codes_forward(s, &p, /*bias=*/NULL, 1.0f);
+}
+
 static rf_status forward(rf_step *s)
 {
+    if (rf_matrix_on_codes(s))
+        return forward_codes(s);
     const product *p = s->state;
-    const float *a = rf_view_f32(&s->in[0]), *b = rf_view_f32(&s->in[1]);
+    const float *a = rf_matrix_real_a(s), *b = rf_view_f32(&s->in[1]);
     float *y = rf_view_f32(&s->out[0]);
     for (int64_t i = 0, count = batch_count(p); i < count; i++)
         RF_TRY(rf_dnn_gemm(s->ctx, false, false, p->m, p->n, p->k, 1.0f,
@@ -124,11 +160,26 @@ static void clear(const rf_view *v)
     memset(v->data, 0, (size_t)rf_view_count(v) * sizeof(float));
 }
 
+static rf_status backward_codes(rf_step *s)
+{
+    const rf_matrix_product p = matrices(s);
+    const float *dy = rf_view_f32(&s->diff_out[0]);
+    float *da = rf_view_f32(&s->diff_in[0]), *db = rf_view_f32(&s->diff_in[1]);
+    if (da)
+        RF_TRY(rf_dnn_gemm(s->ctx, false, true, p.m, p.k, p.n, 1.0f, dy, p.n,
+                           rf_matrix_real_b(s, &p), p.n, 0.0f, da, p.k));
+    return !db ? RF_OK
+               : rf_dnn_gemm(s->ctx, true, false, p.k, p.n, p.m, 1.0f, rf_matrix_real_a(s), p.k, dy,
+                             p.n, 0.0f, db, p.n);
+}
+
 /* da = dy b^T and db = a^T dy, added up over the batches that repeat a matrix. */
 static rf_status backward(rf_step *s)
 {
+    if (rf_matrix_on_codes(s))
+        return backward_codes(s);
     const product *p = s->state;
-    const float *a = rf_view_f32(&s->in[0]), *b = rf_view_f32(&s->in[1]);
+    const float *a = rf_matrix_real_a(s), *b = rf_view_f32(&s->in[1]);
     float *da = rf_view_f32(&s->diff_in[0]), *db = rf_view_f32(&s->diff_in[1]);
     if (da)
         clear(&s->diff_in[0]);
@@ -164,7 +215,9 @@ const rf_op rf_op_mat_mul = {
     .layout = RF_LAYOUT_NEED_PLAIN,
     .roles = { RF_ROLE_NONE, RF_ROLE_WEIGHT },
     .backward_needs = RF_NEEDS_IN(0) | RF_NEEDS_IN(1),
+    .takes_codes = true,
     .infer = infer,
+    .int8 = int8,
     .prepare = prepare,
     .forward = forward,
     .backward = backward,

@@ -14,6 +14,7 @@ typedef struct net_case {
     int weight_bits, activation_bits;
     const char *grid;
     bool per_tensor, bn, bias;
+    bool mat_mul; /* the last layer, [in, out] weights; else Gemm */
 } net_case;
 
 static rf_value *random_constant(rf_graph *g, const char *name, rf_shape shape, unsigned seed,
@@ -55,7 +56,8 @@ static rf_value *quantize(rf_graph *g, const char *name, rf_value *x, const char
     CHECK_OK(g->ctx, rf_node_set_string(g, n, "grid", grid));
     CHECK_OK(g->ctx, rf_node_set_int(g, n, "bitwidth", bits));
     CHECK_OK(g->ctx, rf_node_set_int(g, n, "symmetric", low == -high));
-    CHECK_OK(g->ctx, rf_node_set_int(g, n, "axis", channels > 1 ? 0 : -1));
+    const bool last = channels > 1 && x->shape.dims[0] != channels; /* MatMul's weights */
+    CHECK_OK(g->ctx, rf_node_set_int(g, n, "axis", channels > 1 ? last : -1));
     return n->outputs[0];
 }
 
@@ -68,18 +70,19 @@ static rf_value *layer(rf_graph *g, const char *name, const char *op, rf_value *
     rf_value *inputs[3] = { x, w, NULL };
     char quantizer[16];
     snprintf(quantizer, sizeof quantizer, "%.8s_wq", name);
+    const bool mat_mul = !strcmp(op, "MatMul");
     inputs[1] = quantize(g, quantizer, w, "param", c->weight_bits, c->grid,
-                         c->per_tensor ? 1 : shape.dims[0], -0.5f, 0.5f);
-    if (c->bias)
+                         c->per_tensor ? 1 : shape.dims[mat_mul], -0.5f, 0.5f);
+    if (c->bias && !mat_mul)
         inputs[2] = random_constant(g, named(text, name, "b"), rf_shape_of(1, shape.dims), seed + 9,
                                     -0.3f, 0.3f);
-    rf_node *n = build_node(g, name, op, NULL, c->bias ? 3 : 2, inputs);
+    rf_node *n = build_node(g, name, op, NULL, inputs[2] ? 3 : 2, inputs);
     if (!strcmp(op, "Conv")) {
         const int64_t pads[] = { shape.dims[2] / 2, shape.dims[3] / 2, shape.dims[2] / 2,
                                  shape.dims[3] / 2 };
         CHECK_OK(g->ctx, rf_node_set_ints(g, n, "pads", pads, 4));
         CHECK_OK(g->ctx, rf_node_set_int(g, n, "group", shape.dims[1] == 1 ? shape.dims[0] : 1));
-    } else {
+    } else if (!mat_mul) {
         CHECK_OK(g->ctx, rf_node_set_int(g, n, "transB", 1));
     }
     return n->outputs[0];
@@ -97,7 +100,7 @@ static rf_value *normalize(rf_graph *g, const char *name, rf_value *x, int64_t c
     return build_node(g, name, "BatchNormalization", NULL, 5, inputs)->outputs[0];
 }
 
-/* Conv, depthwise Conv with a shortcut, Conv and Gemm, codes between all of them; the input's zero point is not 0. */
+/* Conv, depthwise Conv with a shortcut, Conv and Gemm or MatMul, codes between all of them; the input's zero point is not 0. */
 static rf_graph *network(rf_context *ctx, const net_case *c)
 {
     rf_graph *g = build_graph(ctx);
@@ -122,7 +125,9 @@ static rf_graph *network(rf_context *ctx, const net_case *c)
     x = build_node(g, "relu3", "Relu", NULL, 1, &x)->outputs[0];
     x = quantize(g, "q3", x, "activation", bits, c->grid, 1, 0.0f, 4.0f);
     x = build_node(g, "flat", "Flatten", NULL, 1, &x)->outputs[0];
-    x = layer(g, "fc", "Gemm", x, (rf_shape){ 2, { CLASSES, 4 * SIZE * SIZE } }, c, 4);
+    x = c->mat_mul
+            ? layer(g, "fc", "MatMul", x, (rf_shape){ 2, { 4 * SIZE * SIZE, CLASSES } }, c, 4)
+            : layer(g, "fc", "Gemm", x, (rf_shape){ 2, { CLASSES, 4 * SIZE * SIZE } }, c, 4);
     CHECK_OK(ctx, rf_graph_mark_output(g, x));
     return g;
 }
@@ -266,6 +271,13 @@ static const net_case cases[] = {
     { .weight_bits = 4, .activation_bits = 6, .grid = "v2", .bias = true },
     { .weight_bits = 8, .activation_bits = 7, .grid = "learned", .per_tensor = true, .bn = true },
     { .weight_bits = 5, .activation_bits = 8, .grid = "static", .bn = true },
+    { .weight_bits = 4, .activation_bits = 8, .grid = "learned", .bn = true, .mat_mul = true },
+    { .weight_bits = 8,
+      .activation_bits = 7,
+      .grid = "learned",
+      .per_tensor = true,
+      .bn = true,
+      .mat_mul = true },
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
