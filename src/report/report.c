@@ -89,6 +89,20 @@ static rf_status parse(rf_context *ctx, const char *what, const char *text, json
                           error.line, error.text);
 }
 
+/* As far as the page relies on it. */
+static bool is_analysis(const json_t *analysis)
+{
+    static const char *const texts[] = { "layer", "op_type", "kind" };
+    const char *command = json_string_value(json_object_get(analysis, "command"));
+    const json_t *layers = json_object_get(analysis, "layers");
+
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
+            if (!json_is_string(json_object_get(json_array_get(layers, i), texts[k])))
+                return false;
+    return command && strcmp(command, "analyze") == 0 && json_is_array(layers);
+}
+
 /* What `refold analyze` wrote, as it is. */
 static rf_status take_analysis(rf_context *ctx, const char *text, json_t *root)
 {
@@ -96,14 +110,12 @@ static rf_status take_analysis(rf_context *ctx, const char *text, json_t *root)
     RF_TRY(parse(ctx, "analysis", text, &analysis));
     json_object_set_new(root, "analysis", analysis);
     const char *command = json_string_value(json_object_get(analysis, "command"));
-    const bool good =
-        json_is_null(analysis) || (command && strcmp(command, "analyze") == 0 &&
-                                   json_is_array(json_object_get(analysis, "layers")));
-    return good ? RF_OK
-                : rf_fail(ctx, RF_EDATA,
-                          "the report's analysis is not what 'refold analyze -o FILE' writes: its "
-                          "command is '%s'",
-                          command ? command : "missing");
+    return json_is_null(analysis) || is_analysis(analysis)
+               ? RF_OK
+               : rf_fail(ctx, RF_EDATA,
+                         "the report's analysis is not what 'refold analyze -o FILE' writes: "
+                         "command '%s'; expected 'analyze', with the layers it found",
+                         command ? command : "");
 }
 
 /* ------------------------------------------------------------------------------------- measuring --- */

@@ -126,7 +126,7 @@ class Report(program.ProgramTest):
         self.assertEqual(self.document("report", "out", "-o", "other.html", "--analyze", "other.json")["analysis"]["state"], "folded")
         single = self.document("report", "out/folded.onnx", "-o", "single.html", "--analyze", "other.json")
         self.assertEqual(single["analysis"]["state"], "folded")
-        self.fail_with(4, "its command is 'run'", "report", "out", "-o", "r.html", "--analyze", "out/summary.json")
+        self.fail_with(4, "command 'run'; expected 'analyze'", "report", "out", "-o", "r.html", "--analyze", "out/summary.json")
         self.fail_with(4, "cannot read 'none.json'", "report", "out", "-o", "r.html", "--analyze", "none.json")
         self.fail_with(1, "is an input itself", "report", "out", "-o", "other.json", "--analyze", "other.json", "--force")
 

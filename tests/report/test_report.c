@@ -241,6 +241,35 @@ static void a_record_that_is_no_json_is_refused(void **state)
     study_end(&s);
 }
 
+static void an_analysis_is_shown_as_it_is_or_refused(void **state)
+{
+    static const char good[] = "{\"command\":\"analyze\",\"layers\":[{\"layer\":\"a\","
+                               "\"op_type\":\"Conv\",\"kind\":\"param\"}]}";
+    static const char *const bad[] = { "[]",
+                                       "{}",
+                                       "{\"command\":\"analyze\"}",
+                                       "{\"command\":\"analyze\",\"layers\":[null]}",
+                                       "{\"command\":\"analyze\",\"layers\":[{\"layer\":1}]}",
+                                       "{\"command\":\"run\",\"layers\":[]}" };
+    study s = study_begin();
+    rf_report_options o = RF_REPORT_OPTIONS_INIT;
+    rf_report *r = NULL;
+    (void)state;
+    assert_true(json_is_null(json_object_get(make(&s, &o), "analysis")));
+    o.analysis = good;
+    json_t *expected = json_loads(good, 0, NULL);
+    assert_true(json_equal(json_object_get(make(&s, &o), "analysis"), expected));
+    json_decref(expected);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        o.analysis = bad[i];
+        CHECK_FAILS(s.ctx, RF_EDATA, "expected 'analyze'", rf_report_new(s.sim, &o, &r));
+    }
+    o.analysis = "analyze";
+    CHECK_FAILS(s.ctx, RF_EDATA, "analysis is no JSON", rf_report_new(s.sim, &o, &r));
+    assert_null(r);
+    study_end(&s);
+}
+
 static void what_was_measured_before_stands_without_data(void **state)
 {
     study s = study_begin();
@@ -270,6 +299,7 @@ int main(void)
         cmocka_unit_test(sizes_add_up),
         cmocka_unit_test(text_cannot_become_markup),
         cmocka_unit_test(a_record_that_is_no_json_is_refused),
+        cmocka_unit_test(an_analysis_is_shown_as_it_is_or_refused),
         cmocka_unit_test(what_was_measured_before_stands_without_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
