@@ -92,7 +92,9 @@ if (folder) {
     await page.evaluate(() => scrollTo(0, 0));
     await shoot(page, 'light', true);
     await shoot(dark, 'dark', true);
-    await shoot(await open(1180, 860, 'light', 1.5), 'top');
+    const top = await open(1180, 1490, 'light');
+    await shoot(top, 'top');
+    if (found.sections.includes('Sensitivity')) await top.locator('#sensitivity').screenshot({ path: `${folder}/sensitivity.png` });
 }
 await browser.close();
 console.log(JSON.stringify(found));

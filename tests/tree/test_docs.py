@@ -1,4 +1,4 @@
-"""Documents tell the truth: links lead somewhere, commands and options exist, named tests exist."""
+"""Documents tell the truth: links lead somewhere, commands and options exist, named tests exist, README shows what was measured."""
 import os
 import re
 import shlex
@@ -80,6 +80,14 @@ def check_tests(name, text, sources):
             faults.append(f"{name}: {file} has no test {function}")
 
 
+def check_readme():
+    """README's tables are those of docs/results."""
+    done = subprocess.run([sys.executable, os.path.join(tree.ROOT, "tools", "readme_tables.py"), "--check"], capture_output=True,
+                          text=True)
+    if done.returncode:
+        faults.append(done.stdout + done.stderr)
+
+
 documents = [name for name in tree.tracked(".md")]
 targets = set(re.findall(r"^([a-z-]+):", tree.read("Makefile"), re.M))
 sources = {path: tree.read(path) for path in tree.tracked(".c", ".py") if path.startswith("tests/")}
@@ -95,4 +103,5 @@ for name in documents:
                 commands += 1
                 check_command(name, line[2:], targets)
 check_index()
+check_readme()
 tree.finish(faults, commands)

@@ -6,7 +6,7 @@
 const HARM = {
     top1: { axis: 'points of top-1 lost', show: fixed(2), label: 'top-1 lost' },
     loss: { axis: 'loss gained', show: fixed(4), label: 'loss gained' },
-    sqnr: { axis: 'SQNR of the output, dB (lower is worse)', show: (x) => fixed(1)(-x), label: 'SQNR, dB', value: (x) => -x },
+    sqnr: { axis: 'SQNR of the output, dB (lower is worse)', show: fixed(1), label: 'SQNR, dB', sign: -1 },
 };
 const KINDS = [['param', 'weights', 'blue'], ['activation', 'activations', 'orange'], ['both', 'both', 'green']];
 const SHOWN = 15;
@@ -15,7 +15,7 @@ function sensitivity() {
     const a = doc.analysis;
     if (!a || !a.layers.length) return;
     const harm = HARM[a.by] || HARM.sqnr;
-    const value = harm.value || ((x) => x);
+    const cost = (r) => (known(r.harm) ? (harm.sign || 1) * r.harm : null);
     const box = section('sensitivity', 'Sensitivity', 'Sensitivity by layer', `What quantization costs where, on ${whole(a.samples)} samples of the ${String(a.state).replace('_', ' ')} simulation: `
         + 'one layer quantized and all others in float32 (only), and all but that layer quantized (all but). A layer that costs much alone, and whose absence helps much, is worth more bits.');
     const labelled = known((a.fp32 || {}).top1);
@@ -43,7 +43,7 @@ function sensitivity() {
     left.append(tools);
     drawing = plot(left, 'harm by layer', () => {
         const rows = worst(kind), hue = KINDS.find(([k]) => k === kind)[2];
-        return { type: 'bar', data: { labels: rows.map((r) => r.layer), datasets: [{ label: harm.axis, data: rows.map((r) => (known(r.harm) ? value(r.harm) : null)), backgroundColor: colour(hue) }] },
+        return { type: 'bar', data: { labels: rows.map((r) => r.layer), datasets: [{ label: harm.axis, data: rows.map(cost), backgroundColor: colour(hue) }] },
             options: options(axis(harm.axis, { beginAtZero: true }), axis('', { grid: { display: false }, ticks: { color: colour('soft'), autoSkip: false, callback(i) { const name = this.getLabelForValue(i); return name.length > 22 ? `…${name.slice(-21)}` : name; } } }),
                 { indexAxis: 'y', interaction: { mode: 'index', axis: 'y', intersect: false }, plugins: { legend: { display: false }, tooltip: { ...options(0, 0).plugins.tooltip, callbacks: {
                     title: (items) => rows[items[0].dataIndex].layer,
@@ -55,13 +55,13 @@ function sensitivity() {
     box.append(all);
     table(all, 'sensitivity of layers', [
         { label: 'layer', value: (r) => r.layer, text: true },
-        { label: harm.label, value: (r) => r.harm, show: harm.show, bar: !harm.value },
+        { label: harm.label, value: cost, show: harm.show, bar: !harm.sign },
         { label: 'quantized', value: (r) => (KINDS.find(([k]) => k === r.kind) || [0, r.kind])[1], text: true },
         { label: `only: ${share.label}`, value: (r) => share.of(r.only), show: fixed(2) },
-        { label: 'SQNR, dB', value: (r) => db(r.only), show: fixed(1) },
+        ...(harm.sign ? [] : [{ label: 'SQNR, dB', value: (r) => db(r.only), show: fixed(1) }]),
         { label: `all but: ${share.label}`, value: (r) => share.of(r.all_but), show: fixed(2) },
         { label: 'SQNR, dB', value: (r) => db(r.all_but), show: fixed(1) },
         { label: 'bits', value: (r) => (r.kind === 'activation' ? r.output_bw : r.param_bw), show: whole },
         { label: 'operator', value: (r) => r.op_type, text: true },
-    ], a.layers, { by: 1 });
+    ], a.layers, { by: 1, up: Boolean(harm.sign) });
 }
