@@ -281,9 +281,9 @@ class Workflow(program.ProgramTest):
         self.assertIn("--resume continues from 'out.partial/checkpoint.safetensors'", err)
         self.assertEqual(sorted(os.listdir(self.folder)), ["log.jsonl", "model.onnx", "out.partial", "x.npy", "y.npy"])
         os.unlink(self.path("log.jsonl"))
-        self.interrupt(*words, "--checkpoint", "c", "--force")  # of the user's own: nothing else stays
+        self.interrupt(*words, "--checkpoint", "c", "--force")  # of the user's own: it and its curves stay
         left = [name for name in sorted(os.listdir(self.folder)) if name != "c.1"]  # the one before, where there were two
-        self.assertEqual(left, ["c", "log.jsonl", "model.onnx", "x.npy", "y.npy"])
+        self.assertEqual(left, ["c", "c.curves", "log.jsonl", "model.onnx", "x.npy", "y.npy"])
 
 
 program.main()
