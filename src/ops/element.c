@@ -1,8 +1,7 @@
 /* Single elements of any dtype. */
-#include <math.h>
-
 #include "ops/element.h"
 #include "tensor/half.h"
+#include "tensor/tensor.h"
 
 bool rf_dtype_is_float(rf_dtype dtype)
 {
@@ -17,15 +16,6 @@ bool rf_dtype_is_integer(rf_dtype dtype)
 bool rf_dtype_is_index(rf_dtype dtype)
 {
     return dtype == RF_DTYPE_I64 || dtype == RF_DTYPE_I32;
-}
-
-static int64_t truncate_f64(double x)
-{
-    if (isnan(x))
-        return 0;
-    if (x >= 9223372036854775807.0)
-        return INT64_MAX;
-    return x <= -9223372036854775808.0 ? INT64_MIN : (int64_t)x;
 }
 
 double rf_element_f64(rf_dtype dtype, const void *data, int64_t i)
@@ -56,7 +46,7 @@ int64_t rf_element_i64(rf_dtype dtype, const void *data, int64_t i)
     case RF_DTYPE_BOOL:
         return ((const uint8_t *)data)[i];
     default:
-        return truncate_f64(rf_element_f64(dtype, data, i));
+        return rf_truncate(rf_element_f64(dtype, data, i));
     }
 }
 
@@ -71,7 +61,7 @@ void rf_element_set_f64(rf_dtype dtype, void *data, int64_t i, double value)
     else if (dtype == RF_DTYPE_BOOL)
         ((uint8_t *)data)[i] = value != 0.0;
     else
-        rf_element_set_i64(dtype, data, i, truncate_f64(value));
+        rf_element_set_i64(dtype, data, i, rf_truncate(value));
 }
 
 void rf_element_set_i64(rf_dtype dtype, void *data, int64_t i, int64_t value)

@@ -53,9 +53,12 @@ static double stretch_of(const rf_sampling *s, const rf_sampled_dim *d)
     return s->antialias && d->scale < 1.0 ? d->scale : 1.0;
 }
 
-/* Pixels to the left of the one at or before a coordinate that its kernel reaches. */
+/* Pixels to the left of the one at or before a coordinate that its kernel reaches. Where the scale leaves no pixel, that would
+ * be any number. */
 static int reach_of(const rf_sampling *s, const rf_sampled_dim *d)
 {
+    if (d->out == 0)
+        return 0;
     return (int)ceil((s->mode == RF_SAMPLE_CUBIC ? 2.0 : 1.0) / stretch_of(s, d)) - 1;
 }
 

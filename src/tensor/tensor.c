@@ -1,6 +1,7 @@
 /* The dense row-major tensor behind the public handle. */
 #include "tensor/tensor.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/context.h"
@@ -120,6 +121,15 @@ const void *rf_tensor_const_data(const rf_tensor *t)
     return t->data;
 }
 
+int64_t rf_truncate(double x)
+{
+    if (isnan(x))
+        return 0;
+    if (x >= 9223372036854775807.0)
+        return INT64_MAX;
+    return x <= -9223372036854775808.0 ? INT64_MIN : (int64_t)x;
+}
+
 int64_t rf_tensor_get_i64(const rf_tensor *t, int64_t i)
 {
     switch (t->dtype) {
@@ -137,9 +147,9 @@ int64_t rf_tensor_get_i64(const rf_tensor *t, int64_t i)
     case RF_DTYPE_BOOL:
         return ((const uint8_t *)t->data)[i];
     case RF_DTYPE_F32:
-        return (int64_t)((const float *)t->data)[i];
+        return rf_truncate((double)((const float *)t->data)[i]);
     case RF_DTYPE_F64:
-        return (int64_t)((const double *)t->data)[i];
+        return rf_truncate(((const double *)t->data)[i]);
     case RF_DTYPE_F16:
         break;
     }

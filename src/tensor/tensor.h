@@ -26,6 +26,8 @@ static inline int64_t *rf_tensor_i64(const rf_tensor *t)
 {
     return (int64_t *)t->data;
 }
+/* Toward zero; what int64 cannot hold becomes the nearest that it can, NaN 0. */
+int64_t rf_truncate(double x);
 /* Element `i` of an integer, bool or float tensor as int64 (floats truncate). */
 int64_t rf_tensor_get_i64(const rf_tensor *t, int64_t i);
 

@@ -105,6 +105,20 @@ static void antialias_weighs_all_pixels_that_one_stands_for(void **state)
     op_test_free(t);
 }
 
+/* Its kernel would reach further than any number of pixels. */
+static void a_scale_that_leaves_no_pixel_is_computed(void **state)
+{
+    (void)state;
+    op_test *t = op_test_new("Resize", 19);
+    op_test_string(t, "mode", "linear");
+    op_test_int(t, "antialias", 1);
+    op_test_flow(t, SHAPE(1, 1, 4), four);
+    op_test_absent(t);
+    op_test_const(t, SHAPE(3), FLOATS(1.0f, 1.0f, 1e-30f));
+    op_test_expect(t, 0, SHAPE(1, 1, 0), four, TOL_EXACT);
+    op_test_free(t);
+}
+
 static void what_a_crop_leaves_outside_is_extrapolated(void **state)
 {
     (void)state;
@@ -249,6 +263,7 @@ int main(void)
         cmocka_unit_test(half_pixel_symmetric_keeps_the_centre),
         cmocka_unit_test(cubic_weights_sum_to_one_and_may_leave_out_the_border),
         cmocka_unit_test(antialias_weighs_all_pixels_that_one_stands_for),
+        cmocka_unit_test(a_scale_that_leaves_no_pixel_is_computed),
         cmocka_unit_test(what_a_crop_leaves_outside_is_extrapolated),
         cmocka_unit_test(images_are_resized_along_both_axes),
         cmocka_unit_test(named_axes_may_keep_their_proportion),
