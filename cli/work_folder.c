@@ -119,7 +119,7 @@ static bool holds(const char *path, const cli_json *j)
     FILE *file = fopen(path, "re");
     char *found = malloc(j->length + 2);
     const size_t size = file && found ? fread(found, 1, j->length + 2, file) : 0;
-    const bool same = size == j->length + 1 && memcmp(found, j->text, j->length) == 0;
+    const bool same = size > 0 && size - 1 == j->length && memcmp(found, j->text, j->length) == 0;
     if (file)
         fclose(file);
     free(found);

@@ -143,12 +143,13 @@ rf_status rf_event_file_scalar(rf_event_file *f, const char *tag, int64_t step, 
 {
     Tb__Event event = TB__EVENT__INIT;
     Tb__Summary summary = TB__SUMMARY__INIT;
-    Tb__Summary__Value point = TB__SUMMARY__VALUE__INIT, *points[] = { &point };
+    Tb__Summary__Value point, *points[] = { &point };
     if (!isfinite(value))
         return RF_OK;
     char *name = rf_strdup(f->ctx, tag);
     if (!name)
         return RF_ENOMEM;
+    tb__summary__value__init(&point);
     point.tag = name;
     point.simple_value = (float)value;
     summary.n_value = 1;
