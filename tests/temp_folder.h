@@ -86,9 +86,11 @@ static inline void failing_free(void *user, void *memory)
 
 static inline rf_context *failing_context(failing_heap *h)
 {
-    const rf_context_options options = {
-        .threads = 2, .seed = 1, .alloc = failing_alloc, .free = failing_free, .alloc_user = h
-    };
+    const rf_context_options options = { .threads = test_threads(),
+                                         .seed = 1,
+                                         .alloc = failing_alloc,
+                                         .free = failing_free,
+                                         .alloc_user = h };
     rf_context *ctx = NULL;
     h->fail_at = 1; /* the context itself */
     assert_int_equal(rf_context_new(&options, &ctx), RF_OK);

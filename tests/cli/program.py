@@ -9,6 +9,8 @@ import tempfile
 import unittest
 import zlib
 
+# Seconds that a program may take before it counts as one that hangs; with sanitizers it takes several times as long.
+PATIENCE = 120 * int(os.environ.get("REFOLD_PATIENCE", "1"))
 REFOLD = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/refold"
 
 
@@ -27,13 +29,16 @@ class ProgramTest(unittest.TestCase):
 
     def start(self, *words, environment=None, **options):
         environment = dict(os.environ, TERM="dumb", OMP_WAIT_POLICY="passive", **(environment or {}))
+        threads = os.environ.get("REFOLD_TEST_THREADS")  # as in testing.h
+        if threads and words and words[0].isalpha() and "--threads" not in words:
+            words += ("--threads", threads)
         streams = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE) | options
         return subprocess.Popen([REFOLD, *words], cwd=self.folder, env=environment, text=True, **streams)
 
     def run_program(self, *words, **options):
         """Exit code, standard output, standard error."""
         process = self.start(*words, **options)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=PATIENCE)
         return process.returncode, out, err
 
     def succeed(self, *words):

@@ -111,7 +111,7 @@ class Documented(unittest.TestCase):
         environment = dict(os.environ, PATH=folder + ":" + os.environ["PATH"], OMP_WAIT_POLICY="passive", TERM="dumb",
                            REFOLD_ORT=os.path.join(ROOT, "demo"))
         done = subprocess.run(line.split("#")[0] if "#" in line else line, shell=True, cwd=folder, env=environment,
-                              capture_output=True, text=True, timeout=100)
+                              capture_output=True, text=True, timeout=program.PATIENCE)
         allowed = (0, 5) if "--min-top1" in words else (0,)  # a gate says what it should of a network without training
         return None if done.returncode in allowed else f"exit code {done.returncode}: {done.stderr.strip()[-400:]}"
 

@@ -12,7 +12,7 @@ class Examples(program.ProgramTest):
     def example(self, name, *words):
         environment = dict(os.environ, OMP_WAIT_POLICY="passive")
         return subprocess.run([os.path.join(FOLDER, name), *words], cwd=self.folder, env=environment, capture_output=True,
-                              text=True, timeout=120)
+                              text=True, timeout=program.PATIENCE)
 
     def output(self, name, *words):
         done = self.example(name, *words)

@@ -25,7 +25,7 @@ class Processes(program.ProgramTest):
     def ranks(self, ranks, *words):
         """Output of rank 0, which alone may print."""
         process = self.launch(ranks, *words)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=program.PATIENCE)
         self.assertEqual(process.returncode, 0, f"{ranks} ranks, refold {' '.join(words)}: {err}")
         return out
 

@@ -11,7 +11,7 @@ class Quickstart(program.ProgramTest):
     def quickstart(self, *words):
         environment = dict(os.environ, OMP_WAIT_POLICY="passive")
         return subprocess.run([QUICKSTART, *words], cwd=self.folder, env=environment, capture_output=True, text=True,
-                              timeout=120)
+                              timeout=program.PATIENCE)
 
     def test_every_step_runs_and_the_exports_can_be_evaluated(self):
         model, data = self.tiny_model(), self.tiny_data()

@@ -140,7 +140,7 @@ typedef struct run {
 
 static run run_once(const net_case *c, rf_compute compute, rf_plan_options options)
 {
-    const rf_context_options context = { .threads = 2, .seed = 1, .compute = compute };
+    const rf_context_options context = { .threads = test_threads(), .seed = 1, .compute = compute };
     run r = { 0 };
     assert_int_equal(rf_context_new(&context, &r.ctx), RF_OK);
     r.g = network(r.ctx, c);

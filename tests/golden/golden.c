@@ -36,7 +36,7 @@ static rf_context *context_of_engine(void)
 {
     const char *engine = getenv("GOLDEN_COMPUTE");
     const bool is_float = engine && strcmp(engine, "float") == 0;
-    const rf_context_options options = { .threads = 2,
+    const rf_context_options options = { .threads = test_threads(),
                                          .seed = 1,
                                          .compute = is_float ? RF_COMPUTE_FLOAT : RF_COMPUTE_AUTO };
     rf_context *ctx = NULL;

@@ -98,7 +98,7 @@ static void an_interrupted_run_can_be_resumed(void **state)
     bench b = bench_new();
     stopper s = { .after = 16 };
     const rf_context_options options = {
-        .threads = 2, .seed = 1, .progress = stop, .progress_user = &s
+        .threads = test_threads(), .seed = 1, .progress = stop, .progress_user = &s
     };
     rf_context *ctx = NULL;
     rf_training result;
