@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: setup.sh [target] [extra]
+# usage: setup.sh [target] [extra] [checks]
 # Install what tools/packages.txt lists and this machine lacks; where that is not allowed, name it and fail.
 set -eu
 list=$(dirname "$0")/packages.txt
@@ -9,7 +9,7 @@ installed()
     dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'
 }
 
-# Packages whose kind (needed, optional, target, extra) is $1 and that are not here. Node may come from elsewhere than Debian.
+# Packages whose kind (needed, optional, target, extra, checks) is $1 and that are not here. Node may come from elsewhere than Debian.
 missing()
 {
     sed 's/#.*//' "$list" | while read -r package kind; do

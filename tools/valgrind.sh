@@ -12,7 +12,7 @@ step()
 {
     echo "valgrind: refold $*"
     valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-        "$refold" "$@" --threads 1 -q
+        "$refold" "$@" --threads 1 -q >/dev/null
 }
 python3 - <<'PYTHON'
 import random, struct
@@ -25,9 +25,16 @@ npy("x.npy", "<f4", (16, 1, 8, 8), [draw.uniform(-1, 1) for _ in range(1024)], "
 npy("y.npy", "<i8", (16,), [i % 3 for i in range(16)], "q")
 PYTHON
 step zoo resnet20 --width 0.25 --input 1x8x8 --classes 3 -o net.onnx
+step inspect net.onnx
 step quantize net.onnx --data npy:x.npy,y.npy -o q.onnx
-step train q.onnx --data npy:x.npy,y.npy --epochs 1 --batch 8 -o t.onnx
+step train q.onnx --data npy:x.npy,y.npy --epochs 1 --batch 8 -o t.onnx --checkpoint t.checkpoint
 step reestimate t.onnx --data npy:x.npy,y.npy -o r.onnx
 step fold r.onnx -o f.onnx
-step export f.onnx -o out
+step encodings f.onnx
+step evaluate f.onnx --data npy:x.npy,y.npy
+step export f.onnx -o out --prefix net
+step compare out/net_qdq.onnx f.onnx --data npy:x.npy,y.npy
+step report f.onnx -o report.html
+# The same in one.
+step run net.onnx --data npy:x.npy,y.npy --epochs 1 --batch 8 -o run
 echo "valgrind: clean"
