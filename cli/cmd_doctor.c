@@ -127,8 +127,7 @@ static const char *engine_text(const diagnosis *d)
     return d->machine.integer_weight_bits >= 8
                ? "integers, for weights of up to 8 bits; else floats"
            : d->machine.integer_weight_bits > 0
-               ? "integers, for weights of up to 7 bits; else floats (8-bit weights could saturate "
-                 "without VNNI)"
+               ? "integers, for weights of up to 7 bits, or 8 that cannot saturate; else floats"
                : "floats";
 }
 

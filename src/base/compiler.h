@@ -20,7 +20,7 @@
 
 /* A function of AVX2's own instructions, and whether this CPU has them: where the loader's choice is not the one wanted. */
 #ifdef __x86_64__
-#define RF_TARGET_AVX2 __attribute__((target("avx2,prfchw")))
+#define RF_TARGET_AVX2 __attribute__((target("avx2")))
 #define RF_CPU_HAS_AVX2 (__builtin_cpu_supports("avx2") != 0)
 /* What stands above stays in front of what stands below, and both vectors in registers. */
 #define RF_IN_ORDER(a, b) __asm__ volatile("" : "+x"(a), "+x"(b) : : "memory")

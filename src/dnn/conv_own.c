@@ -40,3 +40,9 @@ bool rf_conv_is_own(const rf_conv_shape *s, rf_code_conv *out)
     *out = describe(s);
     return rf_code_conv_fits(out);
 }
+
+bool rf_dnn_conv_never_saturates(const rf_conv_shape *shape)
+{
+    rf_code_conv own;
+    return rf_conv_is_own(shape, &own);
+}

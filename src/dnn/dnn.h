@@ -25,8 +25,10 @@ typedef struct rf_dnn_conv_options {
 typedef struct rf_dnn_conv rf_dnn_conv;
 rf_status rf_dnn_conv_new(rf_context *ctx, const rf_conv_shape *shape,
                           const rf_dnn_conv_options *options, rf_dnn_conv **out);
-/* Whether oneDNN has this convolution on codes; its sums may saturate all the same: rf_dnn_int8_is_exact. */
+/* Whether there is this convolution on codes; its sums may saturate all the same: rf_dnn_int8_is_exact. */
 bool rf_dnn_conv_has_int8(rf_context *ctx, const rf_conv_shape *shape);
+/* Whether only 32 bits bound its sums on this CPU, whatever the weights: rf_dnn_int8_fits. */
+bool rf_dnn_conv_never_saturates(const rf_conv_shape *shape);
 void rf_dnn_conv_free(rf_dnn_conv *conv);
 size_t rf_dnn_conv_scratch(const rf_dnn_conv *conv); /* bytes that each call below needs */
 /* src, dst channels-last; bias NULL where built without. */
@@ -56,6 +58,8 @@ rf_status rf_dnn_gemm_int8(rf_context *ctx, bool transpose_b, int64_t m, int64_t
  * 2.6.3 on AVX2 and plain AVX-512, 127 x 255 is wrong by half, 64 x 255 is right.
  */
 bool rf_dnn_int8_is_exact(int64_t terms, int64_t src_most, int64_t weight_most);
+/* Whether they fit 32 bits. */
+bool rf_dnn_int8_fits(int64_t terms, int64_t src_most, int64_t weight_most);
 const char *rf_dnn_isa_name(void); /* "AVX2", as oneDNN uses it; ONEDNN_MAX_CPU_ISA lowers it */
 
 const char *rf_dnn_version(void); /* "2.6.3" */

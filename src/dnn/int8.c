@@ -14,12 +14,16 @@ static bool has_vnni(void)
     return ((int)dnnl_get_effective_cpu_isa() & vnni) == vnni;
 }
 
-bool rf_dnn_int8_is_exact(int64_t terms, int64_t src_most, int64_t weight_most)
+bool rf_dnn_int8_fits(int64_t terms, int64_t src_most, int64_t weight_most)
 {
     const int64_t product = src_most * weight_most;
-    if (product == 0 || terms > INT32_MAX / product)
-        return product == 0;
-    return has_vnni() || 2 * product <= INT16_MAX;
+    return product == 0 || terms <= INT32_MAX / product;
+}
+
+bool rf_dnn_int8_is_exact(int64_t terms, int64_t src_most, int64_t weight_most)
+{
+    return rf_dnn_int8_fits(terms, src_most, weight_most) &&
+           (has_vnni() || 2 * src_most * weight_most <= INT16_MAX);
 }
 
 const char *rf_dnn_isa_name(void)

@@ -91,6 +91,12 @@ static int weight_quantizer(const rf_plan *plan, const rf_node *layer, int slot,
     return channels < 0 || channels == axis ? producer : -1;
 }
 
+static bool is_exact(const rf_int8_layer *layer, int64_t src_most, int64_t weight_most)
+{
+    return layer->never_saturates ? rf_dnn_int8_fits(layer->terms, src_most, weight_most)
+                                  : rf_dnn_int8_is_exact(layer->terms, src_most, weight_most);
+}
+
 static const char *why_float(const rf_plan *plan, const rf_node *n, const rf_op *op, const int *in,
                              int *quantizer_out)
 {
@@ -112,7 +118,7 @@ static const char *why_float(const rf_plan *plan, const rf_node *n, const rf_op 
     const int64_t most = largest_weight(plan->steps.items[*quantizer_out].s.node);
     if (!most)
         return "its weight codes do not fit 8 signed bits";
-    if (!rf_dnn_int8_is_exact(layer.terms, largest_code(quantizer_of(plan, in[0])), most))
+    if (!is_exact(&layer, largest_code(quantizer_of(plan, in[0])), most))
         return "sums of its codes could saturate on this CPU (weights of at most 7 bits do not)";
     return NULL;
 }

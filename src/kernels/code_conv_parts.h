@@ -28,8 +28,9 @@ typedef struct rf_code_walk {
 typedef struct rf_code_block {
     int8_t *weights; /* [most_steps][BLOCK][STEP_CODES] */
     int32_t *at;     /* [most_steps] where a step's codes lie, from a pixel's first one */
-    int32_t *runs;   /* steps of each run; 0 ends them */
-    int32_t *start;  /* [BLOCK] what the sums start from: -zero_point * sum of weights */
+    int32_t
+        *runs; /* steps of each run; 0 ends them. Below 0: so many, each too large for long runs */
+    int32_t *start; /* [BLOCK] what the sums start from: -zero_point * sum of weights */
 } rf_code_block;
 
 size_t rf_code_block_bytes(const rf_code_walk *w);

@@ -1,4 +1,5 @@
 /* The inner loop of convolutions on codes: one tile of pixels by one block of output channels. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -19,8 +20,8 @@ void rf_code_tile_plain(const uint8_t *const *pixels, const rf_code_block *b, in
     for (int p = 0; p < TILE_PIXELS; p++) {
         int64_t first = 0;
         int32_t sums[BLOCK] = { 0 };
-        for (const int32_t *run = b->runs; *run; first += *run++)
-            add_run(pixels[p], b->weights + first * STEP_BYTES, b->at + first, *run, sums);
+        for (const int32_t *run = b->runs; *run; first += abs(*run++))
+            add_run(pixels[p], b->weights + first * STEP_BYTES, b->at + first, abs(*run), sums);
         for (int j = 0; j < BLOCK; j++)
             dst[p * stride + j] = b->start[j] + sums[j];
     }
@@ -45,8 +46,8 @@ RF_TARGET_AVX2 static inline void widen(__m256i lanes, const int32_t *before, in
 }
 
 /* Two instructions for 32 products: one that multiplies and adds pairs, one that adds lanes. */
-RF_TARGET_AVX2 void rf_code_tile_avx2(const uint8_t *const *pixels, const rf_code_block *b,
-                                      int32_t *dst, int64_t stride)
+RF_TARGET_AVX2 static void tile_in_runs(const uint8_t *const *pixels, const rf_code_block *b,
+                                        int32_t *dst, int64_t stride)
 {
     const __m256i *w = (const __m256i *)b->weights;
     const int32_t *at = b->at;
@@ -54,10 +55,6 @@ RF_TARGET_AVX2 void rf_code_tile_avx2(const uint8_t *const *pixels, const rf_cod
 #pragma GCC unroll 6
     for (int p = 0; p < TILE_PIXELS; p++)
         from[p] = pixels[p];
-#pragma GCC unroll 6
-    for (int p = 0; p < TILE_PIXELS;
-         p++) /* of the next tile: results larger than the cache wait for it else */
-        RF_WILL_WRITE(dst + (p + TILE_PIXELS) * stride);
     for (const int32_t *run = b->runs; *run; run++) {
         __m256i lanes[TILE_PIXELS][2];
 #pragma GCC unroll 6
@@ -82,6 +79,55 @@ RF_TARGET_AVX2 void rf_code_tile_avx2(const uint8_t *const *pixels, const rf_cod
             widen(lanes[p][1], before + BLOCK / 2, row + BLOCK / 2);
         }
     }
+}
+
+RF_TARGET_AVX2 static inline __m256i add_products(__m256i sums, __m256i codes, __m256i weights)
+{
+    const __m256i lanes = _mm256_maddubs_epi16(codes, weights);
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(lanes, _mm256_set1_epi16(1)));
+}
+
+/* Three instructions, where runs would be short. */
+RF_TARGET_AVX2 static void tile_step_by_step(const uint8_t *const *pixels, const rf_code_block *b,
+                                             int32_t *dst, int64_t stride)
+{
+    const __m256i *w = (const __m256i *)b->weights, *start = (const __m256i *)b->start;
+    const uint8_t *from[TILE_PIXELS];
+    __m256i sums[TILE_PIXELS][2];
+#pragma GCC unroll 6
+    for (int p = 0; p < TILE_PIXELS; p++) {
+        from[p] = pixels[p];
+        sums[p][0] = _mm256_load_si256(start);
+        sums[p][1] = _mm256_load_si256(start + 1);
+    }
+    for (const int32_t *at = b->at, *end = at - b->runs[0]; at < end; at++, w += 2) {
+        const int64_t offset = *at;
+#pragma GCC unroll 6
+        for (int p = 0; p < TILE_PIXELS; p++) {
+            const __m256i codes = four_codes(from[p] + offset);
+            sums[p][0] = add_products(sums[p][0], codes, _mm256_load_si256(w));
+            sums[p][1] = add_products(sums[p][1], codes, _mm256_load_si256(w + 1));
+            RF_IN_ORDER(sums[p][0], sums[p][1]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int p = 0; p < TILE_PIXELS; p++) {
+        __m256i *row = (__m256i *)(dst + p * stride);
+        _mm256_storeu_si256(row, sums[p][0]);
+        _mm256_storeu_si256(row + 1, sums[p][1]);
+    }
+}
+
+void rf_code_tile_avx2(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,
+                       int64_t stride)
+{
+    /* Results larger than the cache wait for their lines, if those are not asked for a tile before. */
+    for (int p = TILE_PIXELS; p < 2 * TILE_PIXELS; p++)
+        RF_WILL_WRITE(dst + p * stride);
+    if (b->runs[0] < 0)
+        tile_step_by_step(pixels, b, dst, stride);
+    else
+        tile_in_runs(pixels, b, dst, stride);
 }
 #else
 void rf_code_tile_avx2(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,

@@ -119,7 +119,9 @@ bool rf_conv_int8(rf_context *ctx, const rf_node *n, const rf_shape *x, const rf
     if (describe_shapes(ctx, n, x, w, describe, &conv) != RF_OK ||
         !rf_dnn_conv_has_int8(ctx, &conv))
         return false;
-    *out = (rf_int8_layer){ .terms = rf_shape_product(w) / conv.oc, .axis = 0 };
+    *out = (rf_int8_layer){ .terms = rf_shape_product(w) / conv.oc,
+                            .axis = 0,
+                            .never_saturates = rf_dnn_conv_never_saturates(&conv) };
     return true;
 }
 

@@ -96,8 +96,9 @@ typedef enum rf_role {
 
 /* A layer whose sums can be had from codes: what decides whether they are exact. */
 typedef struct rf_int8_layer {
-    int64_t terms; /* of a sum */
-    int axis;      /* of the weights: output channels */
+    int64_t terms;        /* of a sum */
+    int axis;             /* of the weights: output channels */
+    bool never_saturates; /* but for 32 bits that overflow; else as rf_dnn_int8_is_exact says */
 } rf_int8_layer;
 
 struct rf_op {
