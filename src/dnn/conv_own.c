@@ -1,11 +1,16 @@
 /*
- * Which convolutions on codes are refold's own: without groups, where oneDNN has AVX2 and no more. There its sums take three
+ * Which convolutions on codes are refold's own: without groups or depthwise, where oneDNN has AVX2 and no more. There its sums take three
  * instructions for 32 products, and pairs of large ones saturate (docs/PERFORMANCE.md).
  */
 #include "dnn/conv_own.h"
 
 #include <oneapi/dnnl/dnnl.h>
 #include <omp.h>
+
+static bool is_depthwise(const rf_conv_shape *s)
+{
+    return s->groups > 1 && s->groups == s->ic && s->oc == s->ic;
+}
 
 /* A single axis becomes a width. */
 static rf_code_conv describe(const rf_conv_shape *s)
@@ -18,6 +23,7 @@ static rf_code_conv describe(const rf_conv_shape *s)
                        .kernel = { 1, 1 },
                        .stride = { 1, 1 },
                        .dilation = { 1, 1 },
+                       .depthwise = is_depthwise(s),
                        .threads = omp_get_max_threads(),
                        .vectors = true };
     for (int i = 0; i < s->spatial; i++) {
@@ -34,7 +40,7 @@ static rf_code_conv describe(const rf_conv_shape *s)
 
 bool rf_conv_is_own(const rf_conv_shape *s, rf_code_conv *out)
 {
-    if (s->transposed || s->groups != 1 || s->spatial > 2 ||
+    if (s->transposed || (s->groups != 1 && !is_depthwise(s)) || s->spatial > 2 ||
         dnnl_get_effective_cpu_isa() != dnnl_cpu_isa_avx2 || !rf_code_conv_has_vectors())
         return false;
     *out = describe(s);

@@ -15,8 +15,8 @@ enum {
     BAND_BYTES =
         192 *
         1024, /* of copied rows, at most, where a row is not longer: half a second-level cache */
-    NEAR_BYTES = 16 * 1024,  /* half a first-level cache */
-    READ_BEHIND = STEP_CODES /* a piece's last step may read behind it, where weights are 0 */
+    NEAR_BYTES = 16 * 1024, /* half a first-level cache */
+    READ_BEHIND = BLOCK     /* a last step reads up to so many codes too many, for weights of 0 */
 };
 
 /* How the work is divided, and what a thread needs for a band. */
@@ -24,6 +24,8 @@ typedef struct work {
     rf_code_walk walk;
     int64_t blocks, bands, band_rows;
     bool copies;
+    rf_code_tile_fn tile;
+    bool together;              /* all blocks of a tile, one after the other */
     int64_t reach[2];           /* cells that the kernel spans */
     int64_t columns, most_rows; /* of copied rows */
     size_t pixels_bytes, thread_bytes, packed_bytes, sums_bytes;
@@ -69,8 +71,18 @@ static bool has_pads(const rf_code_conv *c, const int64_t *reach)
     return false;
 }
 
+static rf_code_walk depthwise_walk(const rf_code_conv *c)
+{
+    rf_code_walk w = { .pieces = c->kernel[0] * c->kernel[1], .piece_codes = c->ic };
+    w.steps = divide_up(w.pieces, 2);
+    w.most_steps = 2 * w.steps;
+    return w;
+}
+
 static rf_code_walk walk_of(const rf_code_conv *c)
 {
+    if (c->depthwise)
+        return depthwise_walk(c);
     const bool in_rows = c->dilation[1] == 1;
     rf_code_walk w = { .pieces = c->kernel[0] * (in_rows ? 1 : c->kernel[1]),
                        .piece_codes = c->ic * (in_rows ? c->kernel[1] : 1) };
@@ -102,7 +114,7 @@ static work divide(const rf_code_conv *c)
     work k = { .walk = walk_of(c), .blocks = divide_up(c->oc, BLOCK) };
     for (int i = 0; i < 2; i++)
         k.reach[i] = (c->kernel[i] - 1) * c->dilation[i] + 1;
-    k.copies = has_pads(c, k.reach) || k.walk.piece_codes % STEP_CODES;
+    k.copies = has_pads(c, k.reach) || k.walk.piece_codes % (c->depthwise ? BLOCK : STEP_CODES);
     k.columns = k.copies ? (c->out[1] - 1) * c->stride[1] + k.reach[1] : c->in[1];
     k.walk.row_bytes = k.columns * c->ic;
     divide_rows(c, &k);
@@ -112,6 +124,11 @@ static work divide(const rf_code_conv *c)
                      aligned(k.walk.steps * STEP_CODES);
     k.packed_bytes = (size_t)k.blocks * rf_code_block_bytes(&k.walk);
     k.sums_bytes = aligned(c->kernel[0] * c->kernel[1] * c->oc * (int64_t)sizeof(int32_t));
+    k.together = c->depthwise || k.blocks * k.walk.steps * STEP_BYTES <= NEAR_BYTES;
+    if (c->depthwise)
+        k.tile = c->vectors ? rf_code_depthwise_avx2 : rf_code_depthwise_plain;
+    else
+        k.tile = c->vectors ? rf_code_tile_avx2 : rf_code_tile_plain;
     return k;
 }
 
@@ -201,13 +218,12 @@ static int64_t find_pixels(const rf_code_conv *c, const work *k, const uint8_t *
 }
 
 /* One tile; `rows` pixels and `channels` of it are wanted. */
-static void multiply(const rf_code_conv *c, const rf_code_block *b, const uint8_t *const *pixels,
-                     int64_t rows, int64_t channels, int32_t *dst)
+static void multiply(const rf_code_conv *c, const work *k, const rf_code_block *b,
+                     const uint8_t *const *pixels, int64_t rows, int64_t channels, int32_t *dst)
 {
     const bool whole = rows >= TILE_PIXELS && channels >= BLOCK;
     int32_t part[TILE_PIXELS * BLOCK];
-    (c->vectors ? rf_code_tile_avx2 : rf_code_tile_plain)(pixels, b, whole ? dst : part,
-                                                          whole ? c->oc : BLOCK);
+    k->tile(pixels, b, whole ? dst : part, whole ? c->oc : BLOCK);
     for (int64_t i = 0; !whole && i < least(rows, TILE_PIXELS); i++)
         memcpy(dst + i * c->oc, part + i * BLOCK, (size_t)least(channels, BLOCK) * sizeof *dst);
 }
@@ -219,14 +235,13 @@ static void run_band(const rf_code_conv *c, const work *k, const call *a, const 
     const int64_t rows = c->n * c->out[0];
     const int64_t begin = rows * band / k->bands, end = rows * (band + 1) / k->bands;
     const int64_t count = find_pixels(c, k, a->src, begin, end, a->pad, d);
-    const bool together = k->blocks * k->walk.steps * STEP_BYTES <= NEAR_BYTES;
-    const int64_t each = together ? TILE_PIXELS : count;
+    const int64_t each = k->together ? TILE_PIXELS : count;
     int32_t *to = a->dst + begin * c->out[1] * c->oc;
     for (int64_t p = 0; p < count; p += each)
         for (int64_t i = 0; i < k->blocks; i++) {
             const rf_code_block b = rf_code_block_at(&k->walk, a->packed, i);
             for (int64_t q = p; q < least(count, p + each); q += TILE_PIXELS)
-                multiply(c, &b, d->pixels + q, count - q, c->oc - i * BLOCK,
+                multiply(c, k, &b, d->pixels + q, count - q, c->oc - i * BLOCK,
                          to + q * c->oc + i * BLOCK);
         }
     if (a->excess)
@@ -258,7 +273,10 @@ void rf_code_conv_forward(const rf_code_conv *c, const uint8_t *src, int32_t zer
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < k.blocks; i++) {
             rf_code_block b = rf_code_block_at(&k.walk, scratch, i);
-            rf_code_pack(c, &k.walk, weights, zero_point, i, d.weights, &b);
+            if (c->depthwise)
+                rf_code_pack_depthwise(c, &k.walk, weights, zero_point, i, &b);
+            else
+                rf_code_pack(c, &k.walk, weights, zero_point, i, d.weights, &b);
         }
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < (a.excess ? c->oc : 0); i++)

@@ -14,6 +14,7 @@
 typedef struct rf_code_conv {
     int64_t n, ic, oc;
     int64_t in[2], out[2], kernel[2], stride[2], dilation[2], pad[2]; /* pad: in front, cells */
+    bool depthwise; /* oc == ic, and each channel has its own kernel: weights [oc, 1, kh, kw] */
     int threads;
     bool vectors; /* false: the same in plain C */
 } rf_code_conv;

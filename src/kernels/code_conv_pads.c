@@ -5,9 +5,10 @@ void rf_code_cell_sums(const rf_code_conv *c, const int8_t *weights, int64_t cha
 {
     const int64_t area = c->kernel[0] * c->kernel[1];
     for (int64_t cell = 0; cell < area; cell++) {
+        const int64_t terms = c->depthwise ? 1 : c->ic;
         int32_t sum = 0;
-        for (int64_t i = 0; i < c->ic; i++)
-            sum += weights[(channel * c->ic + i) * area + cell];
+        for (int64_t i = 0; i < terms; i++)
+            sum += weights[(channel * terms + i) * area + cell];
         sums[cell * c->oc + channel] = sum;
     }
 }

@@ -48,10 +48,20 @@ void rf_code_cell_sums(const rf_code_conv *c, const int8_t *weights, int64_t cha
 void rf_code_empty_pads(const rf_code_conv *c, const int32_t *sums, int32_t excess, int64_t begin,
                         int64_t end, int32_t *dst);
 
+/* Depthwise: a step is two cells of each of BLOCK channels, whose weights are 16 bits wide. */
+void rf_code_pack_depthwise(const rf_code_conv *c, const rf_code_walk *w, const int8_t *weights,
+                            int32_t zero_point, int64_t index, rf_code_block *block);
+
 /* dst[TILE_PIXELS][BLOCK], rows `stride` elements apart, for the pixels whose codes start at pixels[TILE_PIXELS]. */
+typedef void (*rf_code_tile_fn)(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,
+                                int64_t stride);
 void rf_code_tile_plain(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,
                         int64_t stride);
 void rf_code_tile_avx2(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,
                        int64_t stride);
+void rf_code_depthwise_plain(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,
+                             int64_t stride);
+void rf_code_depthwise_avx2(const uint8_t *const *pixels, const rf_code_block *b, int32_t *dst,
+                            int64_t stride);
 
 #endif

@@ -39,13 +39,15 @@ static int64_t naive(const rf_code_conv *c, const uint8_t *src, int32_t zero_poi
     int64_t sum = 0;
     for (int64_t ky = 0; ky < c->kernel[0]; ky++)
         for (int64_t kx = 0; kx < c->kernel[1]; kx++)
-            for (int64_t i = 0; i < c->ic; i++) {
+            for (int64_t i = c->depthwise ? o : 0; i < (c->depthwise ? o + 1 : c->ic); i++) {
                 const int64_t iy = y * c->stride[0] + ky * c->dilation[0] - c->pad[0];
                 const int64_t ix = x * c->stride[1] + kx * c->dilation[1] - c->pad[1];
                 if (iy < 0 || iy >= c->in[0] || ix < 0 || ix >= c->in[1])
                     continue;
                 sum += (src[((n * c->in[0] + iy) * c->in[1] + ix) * c->ic + i] - zero_point) *
-                       weights[((o * c->ic + i) * c->kernel[0] + ky) * c->kernel[1] + kx];
+                       weights[((c->depthwise ? o : o * c->ic + i) * c->kernel[0] + ky) *
+                                   c->kernel[1] +
+                               kx];
             }
     return sum;
 }
@@ -73,7 +75,7 @@ static void compare(const rf_code_conv *c, const uint8_t *src, int32_t zero_poin
 static void check(rf_code_conv c, int32_t zero_point, int most, fill how)
 {
     const int64_t src_count = c.n * c.in[0] * c.in[1] * c.ic;
-    const int64_t weight_count = c.oc * c.ic * c.kernel[0] * c.kernel[1];
+    const int64_t weight_count = c.oc * (c.depthwise ? 1 : c.ic) * c.kernel[0] * c.kernel[1];
     uint32_t seed = 7;
     uint8_t *src = malloc((size_t)src_count); /* no byte more: reading behind it is an error */
     int8_t *weights = malloc((size_t)weight_count);
@@ -182,6 +184,35 @@ static void weights_of_eight_bits_are_split_where_they_must(void **state)
     check(square(2, 37, 35, 6, 3), -300, 128, ENDS);
 }
 
+static void depthwise_channels_have_their_own_weights(void **state)
+{
+    (void)state;
+    const int64_t channels[] = { 2, 15, 16, 17, 40 };
+    for (size_t i = 0; i < sizeof channels / sizeof *channels; i++)
+        for (int64_t kernel = 1; kernel <= 5; kernel++) {
+            rf_code_conv c = square(3, channels[i], channels[i], 9, kernel);
+            c.out[0] = c.out[1] = 10 - kernel % 2; /* an even kernel has a pixel more */
+            if (kernel % 2)
+                c.out[0] = c.out[1] = 9;
+            c.depthwise = true;
+            check(c, 128, 128, RANDOM);
+            check(c, -300, 128, ALL_LOWEST);
+            c.stride[0] = 2;
+            c.stride[1] = 3;
+            c.out[0] = (c.out[0] - 1) / 2 + 1;
+            c.out[1] = (c.out[1] - 1) / 3 + 1;
+            check(c, 0, 128, ENDS);
+        }
+    rf_code_conv c = square(2, 32, 32, 9, 3); /* where it lies */
+    c.depthwise = true;
+    c.pad[0] = c.pad[1] = 0;
+    c.out[0] = c.out[1] = 7;
+    check(c, 9, 128, RANDOM);
+    c.dilation[0] = 2;
+    c.out[0] = 5;
+    check(c, 9, 128, RANDOM);
+}
+
 static void sizes_that_offsets_cannot_hold_are_told(void **state)
 {
     (void)state;
@@ -198,6 +229,7 @@ int main(void)
         cmocka_unit_test(zero_points_may_be_any_number),
         cmocka_unit_test(sixteen_bits_are_filled_but_never_overflow),
         cmocka_unit_test(weights_of_eight_bits_are_split_where_they_must),
+        cmocka_unit_test(depthwise_channels_have_their_own_weights),
         cmocka_unit_test(sizes_that_offsets_cannot_hold_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
