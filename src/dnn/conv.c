@@ -1,45 +1,11 @@
-/* Convolutions on channels-last arrays: oneDNN primitives built once, run on new data each call. */
-#include "dnn/dnn.h"
-
-#include <assert.h>
+/* Convolutions on channels-last arrays: oneDNN primitives, or kernels of refold's own, made once for a shape. */
 #include <string.h>
 
-#include "base/profile.h"
-#include "dnn/conv_geometry.h"
-#include "dnn/conv_own.h"
-#include "kernels/winograd.h"
+#include "base/context.h"
+#include "dnn/conv_impl.h"
 
-enum { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, PARTS };
-
-static const char *const part_names[PARTS] = { "forward", "backward-data", "backward-weights" };
-
-/*
- * One direction: its primitive, its weights' way into or out of oneDNN's format, and where each
- * block lies in scratch.
- */
-typedef struct part {
-    dnnl_primitive_t run, reorder;
-    dnnl_memory_t src, weights, bias, dst; /* gradients where the direction computes them */
-    dnnl_memory_t plain; /* weights as the model has them; NULL: oneDNN takes them so */
-    dnnl_memory_t run_pad, reorder_pad; /* oneDNN's scratchpads */
-    size_t weights_at, bias_at, run_pad_at, reorder_pad_at;
-} part;
-
-struct rf_dnn_conv {
-    rf_context *ctx;
-    dnnl_engine_t engine;
-    dnnl_stream_t stream;
-    size_t scratch;
-    bool with_bias, integers;
-    bool is_own; /* the forward direction, on codes */
-    rf_code_conv own;
-    dnnl_memory_t zero_point; /* of the source, read at each call */
-    int32_t zero_point_value;
-    part parts[PARTS];
-    rf_winograd winograd; /* of the backward directions that have no primitive */
-};
-
-/* ----------------------------------------------------------------------------- construction --- */
+const char *const rf_conv_part_names[RF_CONV_PARTS] = { "forward", "backward-data",
+                                                        "backward-weights" };
 
 /* oneDNN's deconvolution descriptor is the same type as the convolution's. */
 static dnnl_status_t init_desc(const rf_conv_geometry *g, int which, const dnnl_memory_desc_t *bias,
@@ -50,11 +16,11 @@ static dnnl_status_t init_desc(const rf_conv_geometry *g, int which, const dnnl_
     const dnnl_dim_t *begin = g->pad_begin, *end = g->pad_end;
     const dnnl_alg_kind_t alg = g->transposed ? dnnl_deconvolution_direct : dnnl_convolution_direct;
 
-    if (which == FORWARD)
+    if (which == RF_CONV_FORWARD)
         return (g->transposed ? dnnl_dilated_deconvolution_forward_desc_init
                               : dnnl_dilated_convolution_forward_desc_init)(
             out, dnnl_forward_training, alg, src, weights, bias, dst, strides, dilates, begin, end);
-    if (which == BACKWARD_DATA)
+    if (which == RF_CONV_BACKWARD_DATA)
         return (g->transposed ? dnnl_dilated_deconvolution_backward_data_desc_init
                               : dnnl_dilated_convolution_backward_data_desc_init)(
             out, alg, src, weights, dst, strides, dilates, begin, end);
@@ -81,7 +47,7 @@ static bool is_unsafe(const rf_conv_geometry *g, int which, bool integers,
     bool strided = false;
     for (int i = 0; i < g->spatial; i++)
         strided = strided || g->strides[i] > 1;
-    return (which == BACKWARD_WEIGHTS || integers) && strided && !g->transposed &&
+    return (which == RF_CONV_BACKWARD_WEIGHTS || integers) && strided && !g->transposed &&
            !dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name) &&
            strstr(name, "1x1");
 }
@@ -165,12 +131,12 @@ static dnnl_status_t new_memory(const rf_dnn_conv *c, const dnnl_memory_desc_t *
 static rf_status add_reorder(rf_dnn_conv *c, const rf_conv_geometry *g, int which,
                              const dnnl_memory_desc_t *weights, size_t *used)
 {
-    part *p = &c->parts[which];
-    const char *what = part_names[which];
+    rf_conv_part *p = &c->parts[which];
+    const char *what = rf_conv_part_names[which];
     if (dnnl_memory_desc_equal(weights, &g->plain_weights))
         return RF_OK;
     dnnl_primitive_desc_t desc = NULL;
-    const bool back = which == BACKWARD_WEIGHTS;
+    const bool back = which == RF_CONV_BACKWARD_WEIGHTS;
     RF_DNN_TRY(c->ctx,
                create_reorder(c, back ? weights : &g->plain_weights,
                               back ? &g->plain_weights : weights, &desc),
@@ -190,11 +156,12 @@ static rf_status add_reorder(rf_dnn_conv *c, const rf_conv_geometry *g, int whic
 static rf_status fill_part(rf_dnn_conv *c, const rf_conv_geometry *g, int which,
                            dnnl_primitive_desc_t desc)
 {
-    part *p = &c->parts[which];
-    const char *what = part_names[which];
+    rf_conv_part *p = &c->parts[which];
+    const char *what = rf_conv_part_names[which];
     const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
     const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(
-        desc, which == BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+        desc,
+        which == RF_CONV_BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
     size_t used = 0;
     p->weights_at = reserve(&used, dnnl_memory_desc_get_size(weights));
     p->bias_at = reserve(&used, dnnl_memory_desc_get_size(&g->bias));
@@ -215,9 +182,10 @@ static rf_status describe_part(rf_dnn_conv *c, const rf_conv_geometry *g, int wh
 {
     const bool bias = c->with_bias && !integers;
     dnnl_convolution_desc_t desc;
-    RF_DNN_TRY(c->ctx, init_desc(g, which, bias ? &g->bias : NULL, &desc), part_names[which]);
+    RF_DNN_TRY(c->ctx, init_desc(g, which, bias ? &g->bias : NULL, &desc),
+               rf_conv_part_names[which]);
     return rf_dnn_check(c->ctx, create_desc(g, which, &desc, integers, c->engine, hint, out),
-                        part_names[which]);
+                        rf_conv_part_names[which]);
 }
 
 static rf_status create_part(rf_dnn_conv *c, const rf_conv_geometry *g, int which, bool integers,
@@ -269,12 +237,12 @@ static rf_status create_backward(rf_dnn_conv *c, const rf_conv_geometry *g, bool
     dnnl_primitive_desc_t hint = NULL;
     if (winograd && !c->with_bias)
         return RF_OK;
-    RF_TRY(describe_part(c, g, FORWARD, /*integers=*/false, NULL, &hint));
+    RF_TRY(describe_part(c, g, RF_CONV_FORWARD, /*integers=*/false, NULL, &hint));
     rf_status status = RF_OK;
     if (!winograd)
-        status = create_part(c, g, BACKWARD_DATA, /*integers=*/false, hint);
+        status = create_part(c, g, RF_CONV_BACKWARD_DATA, /*integers=*/false, hint);
     if (!status)
-        status = create_part(c, g, BACKWARD_WEIGHTS, /*integers=*/false, hint);
+        status = create_part(c, g, RF_CONV_BACKWARD_WEIGHTS, /*integers=*/false, hint);
     dnnl_primitive_desc_destroy(hint);
     return status;
 }
@@ -300,7 +268,7 @@ static rf_status create_forward(rf_dnn_conv *c, const rf_conv_shape *shape)
 {
     rf_conv_geometry g;
     RF_TRY(rf_conv_geometry_init(c->ctx, shape, c->integers, &g));
-    RF_TRY(create_part(c, &g, FORWARD, c->integers, NULL));
+    RF_TRY(create_part(c, &g, RF_CONV_FORWARD, c->integers, NULL));
     if (c->integers)
         RF_DNN_TRY(c->ctx, create_zero_point(c), "zero point of a");
     return RF_OK;
@@ -350,16 +318,16 @@ bool rf_dnn_conv_has_int8(rf_context *ctx, const rf_conv_shape *shape)
         dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
         return false;
     rf_use_threads(ctx);
-    dnnl_status_t status = init_desc(&g, FORWARD, NULL, &desc);
+    dnnl_status_t status = init_desc(&g, RF_CONV_FORWARD, NULL, &desc);
     if (!status)
-        status = create_desc(&g, FORWARD, &desc, /*integers=*/true, engine, NULL, &pd);
+        status = create_desc(&g, RF_CONV_FORWARD, &desc, /*integers=*/true, engine, NULL, &pd);
     if (pd)
         dnnl_primitive_desc_destroy(pd);
     dnnl_engine_destroy(engine);
     return status == dnnl_success;
 }
 
-static void release_part(part *p)
+static void release_part(rf_conv_part *p)
 {
     dnnl_memory_t memories[] = { p->src,   p->weights, p->bias,       p->dst,
                                  p->plain, p->run_pad, p->reorder_pad };
@@ -376,7 +344,7 @@ void rf_dnn_conv_free(rf_dnn_conv *conv)
 {
     if (!conv)
         return;
-    for (int i = 0; i < PARTS; i++)
+    for (int i = 0; i < RF_CONV_PARTS; i++)
         release_part(&conv->parts[i]);
     if (conv->zero_point)
         dnnl_memory_destroy(conv->zero_point);
@@ -390,164 +358,4 @@ void rf_dnn_conv_free(rf_dnn_conv *conv)
 size_t rf_dnn_conv_scratch(const rf_dnn_conv *conv)
 {
     return conv->scratch;
-}
-
-/* ---------------------------------------------------------------------------------- running --- */
-
-static const rf_step_part profiled[PARTS] = { RF_PART_CONV_FORWARD, RF_PART_CONV_BACKWARD_DATA,
-                                              RF_PART_CONV_BACKWARD_WEIGHTS };
-
-/* Every call: returns the part of the step that the clock ran for. */
-static rf_step_part begin(const rf_dnn_conv *c, int which)
-{
-    rf_use_threads(c->ctx);
-    return rf_profile_enter(c->ctx, profiled[which]);
-}
-
-static rf_status finish(const rf_dnn_conv *c, rf_step_part before, dnnl_status_t status,
-                        const char *what)
-{
-    rf_profile_enter(c->ctx, before);
-    return rf_dnn_check(c->ctx, status, what);
-}
-
-/* oneDNN takes every pointer as mutable; it writes only through outputs. */
-static void set(dnnl_memory_t memory, const void *data, dnnl_status_t *status)
-{
-    if (*status == dnnl_success)
-        *status = dnnl_memory_set_data_handle(memory, (void *)(uintptr_t)data);
-}
-
-static void *block(void *scratch, size_t at)
-{
-    return (char *)scratch + at;
-}
-
-static void run_reorder(const rf_dnn_conv *c, const part *p, dnnl_memory_t from, dnnl_memory_t to,
-                        void *scratch, dnnl_status_t *status)
-{
-    set(p->reorder_pad, block(scratch, p->reorder_pad_at), status);
-    const dnnl_exec_arg_t args[] = { { DNNL_ARG_FROM, from },
-                                     { DNNL_ARG_TO, to },
-                                     { DNNL_ARG_SCRATCHPAD, p->reorder_pad } };
-    if (*status == dnnl_success)
-        *status = dnnl_primitive_execute(p->reorder, c->stream, 3, args);
-}
-
-/* The model's weights, brought into oneDNN's format where that differs. */
-static void load_weights(const rf_dnn_conv *c, const part *p, const void *weights, void *scratch,
-                         dnnl_status_t *status)
-{
-    if (!p->reorder) {
-        set(p->weights, weights, status);
-        return;
-    }
-    set(p->plain, weights, status);
-    set(p->weights, block(scratch, p->weights_at), status);
-    run_reorder(c, p, p->plain, p->weights, scratch, status);
-}
-
-rf_status rf_dnn_conv_forward(rf_dnn_conv *conv, const float *src, const float *weights,
-                              const float *bias, float *dst, void *scratch)
-{
-    part *p = &conv->parts[FORWARD];
-    assert((bias != NULL) == conv->with_bias && !conv->integers);
-    const rf_step_part before = begin(conv, FORWARD);
-    dnnl_status_t status = dnnl_success;
-    load_weights(conv, p, weights, scratch, &status);
-    set(p->src, src, &status);
-    set(p->dst, dst, &status);
-    set(p->run_pad, block(scratch, p->run_pad_at), &status);
-    if (bias)
-        set(p->bias, bias, &status);
-    const dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, p->src },
-                                     { DNNL_ARG_WEIGHTS, p->weights },
-                                     { DNNL_ARG_DST, p->dst },
-                                     { DNNL_ARG_SCRATCHPAD, p->run_pad },
-                                     { DNNL_ARG_BIAS, p->bias } };
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(p->run, conv->stream, bias ? 5 : 4, args);
-    return finish(conv, before, status, part_names[FORWARD]);
-}
-
-rf_status rf_dnn_conv_forward_int8(rf_dnn_conv *conv, const uint8_t *src, int32_t zero_point,
-                                   const int8_t *weights, int32_t *dst, void *scratch)
-{
-    part *p = &conv->parts[FORWARD];
-    assert(conv->integers);
-    const rf_step_part before = begin(conv, FORWARD);
-    dnnl_status_t status = dnnl_success;
-    if (conv->is_own) {
-        rf_code_conv_forward(&conv->own, src, zero_point, weights, dst, scratch);
-        return finish(conv, before, status, part_names[FORWARD]);
-    }
-    conv->zero_point_value = zero_point;
-    load_weights(conv, p, weights, scratch, &status);
-    set(p->src, src, &status);
-    set(p->dst, dst, &status);
-    set(p->run_pad, block(scratch, p->run_pad_at), &status);
-    const dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, p->src },
-                                     { DNNL_ARG_WEIGHTS, p->weights },
-                                     { DNNL_ARG_DST, p->dst },
-                                     { DNNL_ARG_SCRATCHPAD, p->run_pad },
-                                     { DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC,
-                                       conv->zero_point } };
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(p->run, conv->stream, 5, args);
-    return finish(conv, before, status, part_names[FORWARD]);
-}
-
-rf_status rf_dnn_conv_backward_data(rf_dnn_conv *conv, const float *diff_dst, const float *weights,
-                                    float *diff_src, void *scratch)
-{
-    part *p = &conv->parts[BACKWARD_DATA];
-    assert(p->run || conv->winograd.n); /* built with `backward` */
-    const rf_step_part before = begin(conv, BACKWARD_DATA);
-    if (!p->run) {
-        rf_winograd_backward_data(&conv->winograd, diff_dst, weights, diff_src, scratch);
-        return finish(conv, before, dnnl_success, NULL);
-    }
-    dnnl_status_t status = dnnl_success;
-    load_weights(conv, p, weights, scratch, &status);
-    set(p->dst, diff_dst, &status);
-    set(p->src, diff_src, &status);
-    set(p->run_pad, block(scratch, p->run_pad_at), &status);
-    const dnnl_exec_arg_t args[] = { { DNNL_ARG_DIFF_DST, p->dst },
-                                     { DNNL_ARG_WEIGHTS, p->weights },
-                                     { DNNL_ARG_DIFF_SRC, p->src },
-                                     { DNNL_ARG_SCRATCHPAD, p->run_pad } };
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(p->run, conv->stream, 4, args);
-    return finish(conv, before, status, part_names[BACKWARD_DATA]);
-}
-
-rf_status rf_dnn_conv_backward_weights(rf_dnn_conv *conv, const float *src, const float *diff_dst,
-                                       float *diff_weights, float *diff_bias, void *scratch)
-{
-    part *p = &conv->parts[BACKWARD_WEIGHTS];
-    assert((p->run || conv->winograd.n) && (conv->with_bias || !diff_bias));
-    const rf_step_part before = begin(conv, BACKWARD_WEIGHTS);
-    if (!p->run) {
-        rf_winograd_backward_weights(&conv->winograd, src, diff_dst, diff_weights, scratch);
-        return finish(conv, before, dnnl_success, NULL);
-    }
-    dnnl_status_t status = dnnl_success;
-    const bool direct = diff_weights && !p->reorder;
-    set(p->weights, direct ? (void *)diff_weights : block(scratch, p->weights_at), &status);
-    set(p->bias, diff_bias ? (void *)diff_bias : block(scratch, p->bias_at), &status);
-    set(p->src, src, &status);
-    set(p->dst, diff_dst, &status);
-    set(p->run_pad, block(scratch, p->run_pad_at), &status);
-    const dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, p->src },
-                                     { DNNL_ARG_DIFF_DST, p->dst },
-                                     { DNNL_ARG_DIFF_WEIGHTS, p->weights },
-                                     { DNNL_ARG_SCRATCHPAD, p->run_pad },
-                                     { DNNL_ARG_DIFF_BIAS, p->bias } };
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(p->run, conv->stream, conv->with_bias ? 5 : 4, args);
-    if (diff_weights && p->reorder) {
-        set(p->plain, diff_weights, &status);
-        run_reorder(conv, p, p->weights, p->plain, scratch, &status);
-    }
-    return finish(conv, before, status, part_names[BACKWARD_WEIGHTS]);
 }
