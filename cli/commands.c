@@ -211,7 +211,7 @@ const cli_command cli_commands[] = {
       .description =
           "Times steps of FP32 inference and training, of QAT and of BN re-estimation, each in a "
           "process of its own, on random samples or on --data. A plain MODEL is quantized first by "
-          "the options below. The limit is the time of the bare oneDNN convolutions of the same "
+          "the options below. The limit is the time of the bare convolutions of the same "
           "shapes and of the bytes that the rest must move, at the rate at which this machine "
           "copies memory. With --verbose the layers of the simulation that compute in float32 are "
           "named, and why. Nothing is written.",
