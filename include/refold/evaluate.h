@@ -31,7 +31,7 @@ typedef struct rf_accuracy {
  * softmax. Samples come in order and are not augmented; of equal logits the lower class counts first.
  * @param batch  samples a pass, >= 1; a graph with a fixed batch uses that
  * @return RF_OK, RF_EARG, RF_EDATA (no labels or samples, label out of range), RF_ESHAPE, RF_EUNSUPPORTED (names the
- *         operator), RF_ENOMEM, RF_EINTERRUPTED
+ *         operator), RF_ENUMERIC (a sample or the loss is not finite; names it, or the weight), RF_ENOMEM, RF_EINTERRUPTED
  */
 RF_API RF_MUST_USE rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset,
                                          int64_t batch, rf_accuracy *out);

@@ -29,7 +29,8 @@ RF_API const rf_parameters *rf_session_parameters(const rf_session *session);
  * Run a batch in training form: BN on the statistics of the batch, running ones updated. The first batch decides the
  * memory that is kept ready, and so does the last one of another size.
  * @param inputs  [rf_graph_input_count] float32 [n, ...] each, the same n; a graph with a fixed batch takes only that
- * @return RF_OK, RF_EDATA (an input does not fit), RF_EUNSUPPORTED (names the operator), RF_ENOMEM
+ * @return RF_OK, RF_EDATA (an input does not fit), RF_EUNSUPPORTED (names the operator), RF_ENUMERIC (an input, parameter or
+ *         output is not finite: names it, its layer and the step), RF_ENOMEM
  */
 RF_API RF_MUST_USE rf_status rf_session_forward(rf_session *session,
                                                 const rf_tensor *const *inputs);
@@ -47,7 +48,8 @@ RF_API RF_MUST_USE rf_status rf_session_backward(rf_session *session,
 /** Gradient of parameter `index`, [count]; it may be changed (clipped, averaged) before the step. NULL: it has none. */
 RF_API float *rf_session_gradient(rf_session *session, int index);
 /** Let the optimizer take a step with the learning rates times `factor` (a schedule's; 1).
- *  @return RF_OK, RF_ESTATE (no backward before), RF_EARG (factor) */
+ *  @return RF_OK, RF_ESTATE (no backward before), RF_EARG (factor), RF_ENUMERIC (a gradient is not finite, and nothing was
+ *  updated; or a range has exploded: names layer and step) */
 RF_API RF_MUST_USE rf_status rf_session_step(rf_session *session, double factor);
 /** After the last step: what was learned reaches files, and a sim's state is trained.
  *  @return RF_OK, RF_ENUMERIC (a parameter is not finite; names it), RF_ENOMEM */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/finite.h"
 #include "base/group.h"
 #include "base/profile.h"
 #include "graph/ports.h"
@@ -189,26 +190,14 @@ static rf_status plan_for(rf_feed *feed, int64_t count, rf_plan **out)
     return RF_OK;
 }
 
-/* By the bits, which vectorizes: an exponent of ones. */
-static bool all_finite(const float *x, int64_t count)
-{
-    uint32_t found = 0;
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
-        found |= (bits & 0x7f800000U) == 0x7f800000U;
-    }
-    return found == 0;
-}
-
 static rf_status check_finite(const rf_feed *feed, int input, const rf_batch *batch, int64_t filled)
 {
     const int64_t each = filled / batch->count;
     const float *x = batch->inputs[input];
-    if (all_finite(x, filled))
+    if (rf_all_finite(x, filled))
         return RF_OK;
     int64_t sample = 0;
-    while (all_finite(x + sample * each, each))
+    while (rf_all_finite(x + sample * each, each))
         sample++;
     return rf_fail(feed->graph->ctx, RF_ENUMERIC,
                    "the data is not finite: NaN or infinity in input '%s', sample %lld of a batch; "

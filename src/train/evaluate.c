@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/finite.h"
 #include "base/group.h"
 #include "sim/feed.h"
 #include "train/loss.h"
@@ -60,12 +61,32 @@ static rf_status run_epoch(rf_context *ctx, rf_feed *feed, int64_t batch, rf_met
     return st;
 }
 
+/* The data were numbers: it is the weights, or what they make of the data. */
+static rf_status fail_not_finite(const rf_graph *graph, const rf_dataset *dataset)
+{
+    for
+        RF_GRAPH_EACH_NODE(n, graph)
+    for (int i = 0; i < n->input_count; i++) {
+        const rf_tensor *t = n->inputs[i] ? n->inputs[i]->constant : NULL;
+        if (t && t->dtype == RF_DTYPE_F32 && !rf_all_finite(rf_tensor_f32(t), t->count))
+            return rf_fail(graph->ctx, RF_ENUMERIC,
+                           "the loss on '%s' is not finite: '%s' of %s node '%s' holds NaN or "
+                           "infinities",
+                           dataset->spec, n->inputs[i]->name, n->op_type, n->name);
+    }
+    return rf_fail(graph->ctx, RF_ENUMERIC,
+                   "the loss on '%s' is not finite: samples and weights are, so numbers outgrow "
+                   "float32 on the way; look at them with 'refold compare'",
+                   dataset->spec);
+}
+
 rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset, int64_t batch,
                       rf_accuracy *out)
 {
     rf_context *ctx = graph->ctx;
     const rf_feed_options options = { .batch = batch,
                                       .share = RF_SHARE_OF_BATCHES,
+                                      .finite = true,
                                       .plan = { .mode = RF_MODE_INFER } };
     rf_feed *feed = NULL;
     rf_meter meter;
@@ -89,6 +110,10 @@ rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset, int64_t 
         st = rf_fail(ctx, RF_EDATA, "the data set '%s' has no samples", dataset->spec);
         goto out;
     }
+    if (!isfinite(rf_loss_mean(&sums))) {
+        st = fail_not_finite(graph, dataset);
+        goto out;
+    }
     const double seconds = rf_meter_seconds(&meter);
     *out = (rf_accuracy){
         .samples = sums.samples,
@@ -98,10 +123,6 @@ rf_status rf_evaluate(const rf_graph *graph, const rf_dataset *dataset, int64_t 
         .seconds = seconds,
         .img_per_s = seconds > 0.0 ? (double)sums.samples / seconds : 0.0,
     };
-    if (!isfinite(out->loss))
-        rf_log(ctx, RF_LOG_WARNING,
-               "the loss on '%s' is not finite: its samples or the weights hold NaN or infinities",
-               dataset->spec);
 out:
     rf_feed_free(feed);
     return st;

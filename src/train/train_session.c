@@ -1,6 +1,7 @@
 /* Training step by step, for loops that the user writes: forward, backward from his own gradients, update. */
 #include <math.h>
 
+#include "base/finite.h"
 #include "exec/computed_params.h"
 #include "graph/ports.h"
 #include "tensor/tensor.h"
@@ -20,6 +21,7 @@ struct rf_session {
     rf_sim *sim; /* NULL: a plain graph */
     rf_train_options o;
     rf_params params;
+    rf_health health;
     rf_optimizer optimizer;
     rf_parameter *items; /* [params.count] */
     rf_parameters list;
@@ -81,6 +83,7 @@ static rf_status prepare(rf_session *s, const rf_train_options *options)
     RF_TRY(rf_graph_need_float(s->g, "training"));
     RF_TRY(rf_graph_need_float_inputs(s->g));
     RF_TRY(collect_params(s));
+    rf_health_init(&s->health, s->g, s->sim, &s->params);
     return rf_optimizer_init(&s->optimizer, s->ctx, rule, &s->params);
 }
 
@@ -177,6 +180,45 @@ static rf_status find_pass(rf_session *s, const rf_tensor *const *inputs, pass *
     return RF_OK;
 }
 
+/* Before they reach the statistics of a BN. */
+static rf_status check_inputs(rf_session *s, const rf_tensor *const *inputs)
+{
+    RF_TRY(rf_graph_check_inputs(s->g, inputs));
+    for (size_t i = 0; i < s->g->inputs.count; i++)
+        if (!rf_all_finite(rf_tensor_f32(inputs[i]), inputs[i]->count))
+            return rf_fail(s->ctx, RF_ENUMERIC, "step %lld: NaN or infinity in input '%s'",
+                           (long long)s->optimizer.step + 1, s->g->inputs.items[i]->name);
+    return RF_OK;
+}
+
+/* A Relu or a quantizer may swallow what is no number, so outputs do not tell of all of them. */
+static rf_status check_params(const rf_session *s)
+{
+    for (size_t i = 0; i < s->params.count; i++) {
+        const rf_param *p = &s->params.items[i];
+        if (!rf_all_finite(rf_tensor_f32(p->value->constant), p->value->constant->count))
+            return rf_fail(s->ctx, RF_ENUMERIC, "'%s' of '%s' is not finite after %lld steps",
+                           p->value->name, p->node->name, (long long)s->optimizer.step);
+    }
+    return RF_OK;
+}
+
+/* What the user's loss would make of them is his; that it cannot be a number is told here, where its origin is known. */
+static rf_status check_outputs(const rf_session *s, const pass *p)
+{
+    for (size_t i = 0; i < s->g->outputs.count; i++) {
+        const rf_tensor *t = p->outputs[i];
+        if (t->dtype != RF_DTYPE_F32 || rf_all_finite(rf_tensor_f32(t), t->count))
+            continue;
+        return rf_fail(s->ctx, RF_ENUMERIC,
+                       "step %lld: output '%s' is not finite; the first output that is not finite "
+                       "is that of '%s'; try a lower learning rate than %g",
+                       (long long)s->optimizer.step + 1, s->g->outputs.items[i]->name,
+                       rf_health_bad_node(&s->health, p->plan), s->o.learning_rate);
+    }
+    return RF_OK;
+}
+
 rf_status rf_session_forward(rf_session *s, const rf_tensor *const *inputs)
 {
     pass *p = NULL;
@@ -184,7 +226,8 @@ rf_status rf_session_forward(rf_session *s, const rf_tensor *const *inputs)
     s->at = NULL; /* until this one is through: behind one that failed no backward of the last */
     s->has_gradients = false;
     rf_use_threads(s->ctx);
-    RF_TRY(rf_graph_check_inputs(s->g, inputs));
+    RF_TRY(check_inputs(s, inputs));
+    RF_TRY(check_params(s));
     RF_TRY(find_pass(s, inputs, &p));
     if (s->sim && !s->sim->learned && !s->sim->compat_v2)
         RF_TRY(rf_sim_calibrate_params(s->sim));
@@ -199,6 +242,7 @@ rf_status rf_session_forward(rf_session *s, const rf_tensor *const *inputs)
         to.data = t->data;
         rf_view_copy(rf_plan_output(p->plan, (int)i), &to);
     }
+    RF_TRY(check_outputs(s, p));
     s->at = p;
     return RF_OK;
 }
@@ -210,14 +254,6 @@ const rf_tensor *rf_session_output(const rf_session *s, int index)
 }
 
 /* --- backward and update --- */
-
-static bool is_finite(const rf_tensor *t)
-{
-    for (int64_t i = 0; i < t->count; i++)
-        if (!isfinite(rf_tensor_f32(t)[i]))
-            return false;
-    return true;
-}
 
 static rf_status check_diff(const rf_session *s, int index, const rf_tensor *diff)
 {
@@ -235,10 +271,11 @@ static rf_status check_diff(const rf_session *s, int index, const rf_tensor *dif
                        "output '%s' depends on no weight through operators with a gradient: give "
                        "it none",
                        name);
-    return is_finite(diff) ? RF_OK
-                           : rf_fail(s->ctx, RF_ENUMERIC,
-                                     "the gradient of output '%s' is not finite at step %lld", name,
-                                     (long long)s->optimizer.step + 1);
+    return rf_all_finite(rf_tensor_f32(diff), diff->count)
+               ? RF_OK
+               : rf_fail(s->ctx, RF_ENUMERIC,
+                         "the gradient of output '%s' is not finite at step %lld", name,
+                         (long long)s->optimizer.step + 1);
 }
 
 static void set_diff(const rf_session *s, int index, const rf_tensor *diff)
@@ -282,6 +319,16 @@ float *rf_session_gradient(rf_session *s, int index)
     return gradient(s, index);
 }
 
+static rf_status check_gradients(const rf_session *s)
+{
+    for (size_t i = 0; i < s->params.count; i++) {
+        const float *diff = gradient(s, (int)i);
+        if (diff && rf_slot_learns(&s->optimizer.slots[i]))
+            RF_TRY(rf_health_check_gradient(&s->health, i, diff, s->optimizer.step + 1, ""));
+    }
+    return RF_OK;
+}
+
 rf_status rf_session_step(rf_session *s, double factor)
 {
     if (!s->has_gradients)
@@ -290,6 +337,7 @@ rf_status rf_session_step(rf_session *s, double factor)
     if (!(factor >= 0.0) || !isfinite(factor))
         return rf_fail(s->ctx, RF_EARG,
                        "factor %g of a step: expected a finite number of 0 or more", factor);
+    RF_TRY(check_gradients(s));
     rf_optimizer_begin(&s->optimizer);
     for (size_t i = 0; i < s->params.count; i++) {
         const rf_param *p = &s->params.items[i];
@@ -304,17 +352,13 @@ rf_status rf_session_step(rf_session *s, double factor)
     }
     s->has_gradients = false;
     s->at = NULL;
-    return RF_OK;
+    return rf_health_check_ranges(&s->health, s->optimizer.step, "; try a lower learning rate");
 }
 
 rf_status rf_session_finish(rf_session *s)
 {
     for (size_t i = 0; i < s->params.count; i++)
         rf_value_touch(s->params.items[i].value);
-    for (size_t i = 0; i < s->params.count; i++)
-        if (!is_finite(s->params.items[i].value->constant))
-            return rf_fail(s->ctx, RF_ENUMERIC, "'%s' of '%s' is not finite after %lld steps",
-                           s->params.items[i].value->name, s->params.items[i].node->name,
-                           (long long)s->optimizer.step);
+    RF_TRY(check_params(s));
     return s->sim ? rf_sim_finish_training(s->sim) : RF_OK;
 }

@@ -123,6 +123,7 @@ static rf_status prepare(rf_trainer *t, const rf_train_options *options)
     RF_TRY(rf_optimizer_init(&t->optimizer, t->ctx, rule, &t->params));
     RF_TRY(check_batch(t));
     RF_TRY(rf_code_changes_init(&t->changes, t->sim));
+    rf_health_init(&t->health, t->g, t->sim, &t->params);
     if (t->o.resume && rf_distributed_rank(t->ctx) == 0)
         RF_TRY(rf_checkpoint_resume(t));
     return RF_OK;
@@ -142,65 +143,28 @@ static rf_status start_together(rf_trainer *t, rf_status prepared)
 
 /* --- one step --- */
 
-static bool is_finite(const float *x, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(x[i]))
-            return false;
-    return true;
-}
+enum { ADVICE = 640 };
 
-/*
- * The first layer with a parameter that is not finite: an update that went too far shows there first, while the memory
- * of activations may be in use for another one already. NULL: every parameter is finite.
- */
-static const char *first_bad_layer(const rf_trainer *t)
+/* The end of a message: the cure, and where a user who fails goes on from. */
+static const char *advise(const rf_trainer *t, char text[ADVICE])
 {
-    for (size_t i = 0; i < t->params.count; i++) {
-        const rf_param *p = &t->params.items[i];
-        if (!is_finite(rf_tensor_f32(p->value->constant), p->value->constant->count))
-            return p->node->name;
-    }
-    return NULL;
-}
-
-/* Else the first node whose output, as far as it is still there, is not finite. */
-static const char *first_bad_node(const rf_trainer *t, const rf_plan *plan)
-{
-    for
-        RF_GRAPH_EACH_NODE(n, t->g)
-        {
-            const rf_value *v = rf_node_output(n, 0);
-            const rf_view *view = v ? rf_plan_value(plan, v) : NULL;
-            if (view && view->data && view->dtype == RF_DTYPE_F32 && rf_view_is_dense(view) &&
-                !is_finite(rf_view_f32(view), rf_view_count(view)))
-                return n->name;
-        }
-    return t->g->last ? t->g->last->name : "";
-}
-
-/* Where a user who fails goes on from. */
-static void say_kept(const rf_trainer *t, char *text, size_t size)
-{
-    *text = 0;
+    const int length =
+        snprintf(text, ADVICE, "; try a lower learning rate than %g", t->o.learning_rate);
     if (t->o.checkpoint && t->saved_step > 0)
-        snprintf(text, size, "; checkpoint '%s' of step %lld is kept", t->o.checkpoint,
+        snprintf(text + length, ADVICE - (size_t)length,
+                 "; checkpoint '%.500s' of step %lld is kept", t->o.checkpoint,
                  (long long)t->saved_step);
+    return text;
 }
 
 static rf_status fail_not_finite(const rf_trainer *t, const rf_plan *plan)
 {
-    const char *layer = first_bad_layer(t);
-    char kept[512];
-
-    say_kept(t, kept, sizeof kept);
+    char advice[ADVICE];
     return rf_fail(t->ctx, RF_ENUMERIC,
-                   "the loss of step %lld (epoch %lld) is not finite; the first %s that is not "
-                   "finite is that of '%s'; "
-                   "try a lower learning rate than %g%s",
+                   "the loss of step %lld (epoch %lld) is not finite; the first output that is not "
+                   "finite is that of '%s'%s",
                    (long long)t->optimizer.step + 1, (long long)t->at.epoch + 1,
-                   layer ? "parameter" : "output", layer ? layer : first_bad_node(t, plan),
-                   t->o.learning_rate, kept);
+                   rf_health_bad_node(&t->health, plan), advise(t, advice));
 }
 
 /* A quantizer of activations whose range the updates closed passes one value, and learns no more. */
@@ -220,28 +184,44 @@ static void tell_collapsed(const rf_trainer *t)
     }
 }
 
-/* A last update that went too far shows in no loss, and must reach neither a checkpoint nor the result. */
+/* A Relu or a quantizer may swallow what an update made, so the next loss does not always tell. */
 static rf_status check_params(const rf_trainer *t)
 {
-    const char *layer = first_bad_layer(t);
-    char kept[512];
-
-    say_kept(t, kept, sizeof kept);
+    const char *layer = rf_health_bad_layer(&t->health);
+    char advice[ADVICE];
     return layer ? rf_fail(t->ctx, RF_ENUMERIC,
-                           "after step %lld a parameter or range of '%s' is not finite; try a "
-                           "lower learning rate than %g%s",
-                           (long long)t->optimizer.step, layer, t->o.learning_rate, kept)
+                           "after step %lld a parameter or range of '%s' is not finite%s",
+                           (long long)t->optimizer.step, layer, advise(t, advice))
                  : RF_OK;
 }
 
 static rf_status save(rf_trainer *t)
 {
-    RF_TRY(check_params(t));
     if (!t->o.checkpoint)
         return RF_OK;
     RF_TRY(rf_checkpoint_write(t));
     t->saved_step = t->optimizer.step;
     return RF_OK;
+}
+
+/* All of them before any is used: what is told has changed nothing. */
+static rf_status check_gradients(const rf_trainer *t, const rf_plan *plan)
+{
+    char advice[ADVICE];
+    for (size_t i = 0; i < t->params.count; i++) {
+        const float *diff = rf_exchange_diff(&t->exchange, plan, (int)i);
+        if (diff)
+            RF_TRY(rf_health_check_gradient(&t->health, i, diff, t->optimizer.step + 1,
+                                            advise(t, advice)));
+    }
+    return RF_OK;
+}
+
+static rf_status check_update(const rf_trainer *t)
+{
+    char advice[ADVICE];
+    RF_TRY(check_params(t));
+    return rf_health_check_ranges(&t->health, t->optimizer.step, advise(t, advice));
 }
 
 static void update_params(rf_trainer *t, const rf_plan *plan)
@@ -336,9 +316,10 @@ static rf_status train_step(rf_trainer *t, rf_plan *plan, const rf_batch *batch)
         return rf_fail(t->ctx, RF_ENUMERIC, "the sum of the losses of step %lld is not finite",
                        (long long)t->optimizer.step + 1);
     }
+    RF_TRY(check_gradients(t, plan));
     update_params(t, plan);
     count_step(t, &sums);
-    return RF_OK;
+    return check_update(t);
 }
 
 /* --- epochs --- */

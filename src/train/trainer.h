@@ -8,6 +8,7 @@
 #include "sim/sim.h"
 #include "train/code_changes.h"
 #include "train/exchange.h"
+#include "train/health.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -28,6 +29,7 @@ typedef struct rf_trainer {
     rf_train_options o; /* every default filled in */
     rf_schedule schedule;
     rf_params params;
+    rf_health health;
     rf_optimizer optimizer; /* its step counts the whole run */
     rf_exchange exchange;
     rf_feed *feed;
