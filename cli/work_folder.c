@@ -15,6 +15,7 @@
 #include "option_json.h"
 #include "output_path.h"
 #include "processes.h"
+#include "report_input.h"
 
 #define SUFFIX ".partial"
 #define CHECKPOINT "checkpoint.safetensors"
@@ -252,22 +253,90 @@ int cli_work_begin(cli_session *s, cli_work_folder *out)
     return code;
 }
 
+/* --- into a folder that is there already --- */
+
+/* What lies in `from` and not in `to` lies in both then. False: folders among it, or no links on this file system. */
+static bool link_others(const char *from, const char *to)
+{
+    DIR *source = opendir(from), *target = opendir(to);
+    bool all = source && target;
+    const char *name;
+    while (all && (name = cli_next_entry(source)))
+        all = linkat(dirfd(source), name, dirfd(target), name, 0) == 0 || errno == EEXIST;
+    if (source)
+        closedir(source);
+    if (target)
+        closedir(target);
+    return all;
+}
+
+static bool is_link(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+/*
+ * The two folders change names in one step: who looks sees the old files or the new ones, whenever the program is killed.
+ * Files of the user's own that lie among the old ones are in both folders by then. The old folder is locked, so that no
+ * other run takes it for one that it may work in before it is gone.
+ */
+static bool exchange(const char *path, const char *output)
+{
+    remove_files(output, is_private); /* of a run that was killed when it was done */
+    if (is_link(output) || !link_others(output, path))
+        return false;
+    const int old = open(output, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const bool locked = old >= 0 && flock(old, LOCK_EX | LOCK_NB) == 0;
+    const bool done = locked && renameat2(AT_FDCWD, path, AT_FDCWD, output, RENAME_EXCHANGE) == 0;
+    if (done) {
+        remove_files(output, is_private);
+        discard(path);
+    }
+    if (old >= 0)
+        close(old);
+    return done;
+}
+
+/* Where the system cannot exchange them, file by file. */
+static int replace(cli_session *s, const char *path, const char *output)
+{
+    if (exchange(path, output))
+        return 0;
+    const int code = move_files(s, path, output);
+    if (!code)
+        discard(path);
+    return code;
+}
+
+static void sync_parent(const char *path)
+{
+    char *parent = beside(path, "/..");
+    const int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        (void)fsync(fd); /* some file systems refuse it on folders: then so be it */
+        close(fd);
+    }
+    free(parent);
+}
+
 int cli_work_commit(cli_session *s, cli_work_folder *w)
 {
     const char *output = s->options->output;
+    const bool renamed = cli_speaks(s) && rename(w->path, output) == 0;
+    const int cause = errno;
     int code = 0;
-    if (!cli_speaks(s)) {
+    if (!cli_speaks(s))
         discard(w->path);
-    } else if (rename(w->path, output) == 0) {
+    else if (renamed)
         remove_files(output, is_private);
-    } else if (errno != ENOTEMPTY && errno != EEXIST) {
+    else if (cause == ENOTEMPTY || cause == EEXIST || (cause == ENOTDIR && cli_is_folder(output)))
+        code = replace(s, w->path, output);
+    else
         code = cli_error(s, CLI_EXIT_FAILED, "cannot rename '%s' to '%s': %s", w->path, output,
-                         strerror(errno));
-    } else {
-        code = move_files(s, w->path, output);
-        if (!code)
-            discard(w->path);
-    }
+                         strerror(cause));
+    if (!code && cli_speaks(s))
+        sync_parent(output);
     if (!code)
         forget(w);
     return code;

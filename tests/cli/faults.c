@@ -1,11 +1,11 @@
 /*
  * A library for LD_PRELOAD that makes the n-th call of a kind fail, or kills the program there. From the environment:
- *     FAULT_CALL   write (also fsync, rename, link, and closing what stdio wrote: all that reaches the disk),
+ *     FAULT_CALL   write (also fsync, rename, link, exchanging names, and closing what stdio wrote: all that reaches the disk),
  *                  open (for writing), or alloc (by the program's own code, not by the libraries under it)
  *     FAULT_AT     which one, from 1; 0: none, only count
  *     FAULT_DO     an errno: that call and all after it fail with it; "once": only that one, with EIO or out of memory;
  *                  "kill": SIGKILL, in a write after half of its bytes
- *     FAULT_COUNT  file that gets the number of calls when the program ends
+ *     FAULT_COUNT  file that gets the number of calls when the program ends: the most of any process that it starts
  */
 #undef _FILE_OFFSET_BITS /* both names of each function are defined here */
 #include <dlfcn.h>
@@ -68,6 +68,8 @@ __attribute__((constructor)) static void begin(void)
 {
     const char *call = getenv("FAULT_CALL"), *at = getenv("FAULT_AT"), *what = getenv("FAULT_DO");
 
+    if (!is(program_invocation_short_name, "refold")) /* what the program starts: node */
+        return;
     dl_iterate_phdr(note_program, NULL);
     fault.count_file = getenv("FAULT_COUNT");
     fault.at = at ? atol(at) : 0;
@@ -82,13 +84,16 @@ __attribute__((constructor)) static void begin(void)
 
 __attribute__((destructor)) static void end(void)
 {
-    char text[32];
-    const int size = snprintf(text, sizeof text, "%ld", (long)fault.count);
+    char text[32] = "";
     const int fd = fault.count_file ? (int)syscall(SYS_openat, AT_FDCWD, fault.count_file,
-                                                   O_WRONLY | O_CREAT | O_TRUNC, 0666)
+                                                   O_RDWR | O_CREAT, 0666)
                                     : -1;
-    if (fd >= 0)
-        (void)!syscall(SYS_write, fd, text, (size_t)size);
+    if (fd < 0)
+        return;
+    (void)!read(fd, text, sizeof text - 1);
+    const int size = snprintf(text, sizeof text, "%ld",
+                              atol(text) > fault.count ? atol(text) : (long)fault.count);
+    (void)!syscall(SYS_pwrite64, fd, text, (size_t)size, 0L);
 }
 
 /* Counts the call; whether it is to fail. */
@@ -139,6 +144,25 @@ EXPORT int fsync(int fd)
 EXPORT int rename(const char *from, const char *to)
 {
     return fails(DISK) ? -1 : (int)syscall(SYS_rename, from, to);
+}
+
+EXPORT int renameat2(int from_folder, const char *from, int to_folder, const char *to,
+                     unsigned flags)
+{
+    return fails(DISK) ? -1 : (int)syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
+}
+
+EXPORT int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
+{
+    return fails(DISK) ? -1 : (int)syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
+}
+
+/* Only a place to be killed at: nothing fails where what is removed stays. */
+EXPORT int unlinkat(int folder, const char *path, int flags)
+{
+    if (fault.kill)
+        (void)fails(DISK);
+    return (int)syscall(SYS_unlinkat, folder, path, flags);
 }
 
 EXPORT int link(const char *from, const char *to)

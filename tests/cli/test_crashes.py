@@ -69,6 +69,48 @@ class Crashes(program.ProgramTest):
                 self.assertEqual(sorted(os.listdir(self.folder)), ["model.onnx", "out", "whole", "x.npy", "y.npy"])
         self.assertEqual(sorted(os.listdir(self.path("out"))), sorted(os.listdir(self.path("whole"))))
 
+    def test_a_run_into_an_existing_folder_replaces_it_whole(self):
+        """Killed among the last calls that reach the disk: the files are all old ones or all new ones."""
+        words = [*self.words, "--steps", "1"]
+        self.succeed(*words, "--seed", "5")
+        with open(self.path("out/notes.txt"), "w") as file:
+            file.write("the user's own")
+        shutil.copytree(self.path("out"), self.path("old"))
+        with program.tempfile.NamedTemporaryFile() as file:
+            code, _, err = self.run_program(*words, "--force", environment=program.faults(FAULTS, "write", what="kill", count=file.name))
+            self.assertEqual(code, 0, err)
+            calls = int(file.read())
+        shutil.move(self.path("out"), self.path("new"))
+        self.assertTrue(os.path.exists(self.path("new/notes.txt")))
+        self.assertFalse(os.path.exists(self.path("out.partial")))
+        names, seen = sorted(set(os.listdir(self.path("new"))) - TOLD), set()
+        for moment in range(calls - 33, calls + 1, 3):
+            shutil.rmtree(self.path("out"), ignore_errors=True)
+            shutil.copytree(self.path("old"), self.path("out"))
+            process = self.start(*words, "--force", environment=program.faults(FAULTS, "write", moment, "kill"))
+            process.communicate(timeout=60)
+            with open(self.path("out/trained.onnx"), "rb") as file, open(self.path("old/trained.onnx"), "rb") as old:
+                which = "old" if file.read() == old.read() else "new"
+            self.same(which, "out", names)
+            seen.add(which)
+            if os.path.exists(self.path("out.partial")):
+                self.succeed(*words, "--resume", "--force")  # goes on, or begins anew: in any case the new files
+                self.same("new", "out", names)
+        self.assertEqual(seen, {"old", "new"})
+
+    def test_a_folder_that_cannot_be_exchanged_is_filled_file_by_file(self):
+        os.makedirs(self.path("out/mine"))
+        with open(self.path("out/folded.onnx"), "w") as file:
+            file.write("old")
+        self.succeed(*self.words, "--force")
+        self.assertTrue(os.path.isdir(self.path("out/mine")))
+        self.assertGreater(os.path.getsize(self.path("out/folded.onnx")), 1000)
+        shutil.move(self.path("out"), self.path("elsewhere"))
+        os.symlink("elsewhere", self.path("out"))
+        self.succeed(*self.words, "--force")
+        self.assertTrue(os.path.islink(self.path("out")))
+        self.assertFalse(os.path.exists(self.path("out.partial")))
+
     def test_the_training_goes_on_where_it_stood(self):
         self.assertFalse(self.life(self.words, moment=3000))
         code, _, err = self.run_program(*self.words[:-1], "--resume")
