@@ -1,6 +1,7 @@
 """The n-th allocation, the n-th write and the n-th file of every command fails: one line, an exit code, old files as they were.
 
 A sample of n by default: REFOLD_FAULT_SAMPLE takes another number a command and kind, REFOLD_ALL_FAULTS=1 every n (hours)."""
+import contextlib
 import errno
 import os
 import random
@@ -9,6 +10,7 @@ import subprocess
 import unittest
 
 import program
+import tensorflow_maker as tf
 
 FAULTS = os.environ.get("REFOLD_FAULTS", "")
 SAMPLE = int(os.environ.get("REFOLD_FAULT_SAMPLE", "0"))
@@ -27,19 +29,25 @@ COMMANDS = {
     "infer": ["model.onnx", "--input", "x.npy", "--output", "new.npy"],
     "compare": ["model.onnx", "sim.onnx", "--data", DATA],
     "encodings": ["sim.onnx"],
+    "convert": ["saved", "-o", "new.onnx"],
+    "analyze": ["model.onnx", "--data", DATA, "--samples", "4", "--batch", "4", "-o", "new.json"],
+    "report": ["sim.onnx", "-o", "new.html"],
+    "doctor": [],
+    "bench": ["model.onnx", "--modes", "infer,qat", "--batch", "2", "--repeat", "1"],
     "run": ["model.onnx", "-o", "new", *TRAIN, "--calibration-samples", "16", "--batches", "1"],
 }
 
 
-@unittest.skipUnless(FAULTS, "the library that injects faults is not built here (sanitizers)")
-class Faults(program.ProgramTest):
+class CommandTest(program.ProgramTest):
     def setUp(self):
         super().setUp()
         self.tiny_model(), self.tiny_data()
         self.succeed("quantize", "model.onnx", "-o", "sim.onnx", "--data", DATA, "--calibration-samples", "16")
         self.succeed("fold", "sim.onnx", "-o", "folded.onnx")
-
-        self.struck = 0
+        nodes = [tf.placeholder("x", [1, 2]), tf.node("w", "VarHandleOp", shared_name="w", dtype=tf.Type(tf.FLOAT)),
+                 tf.node("r", "ReadVariableOp", ["w"]), tf.node("y", "Add", ["x", "r"])]
+        model = tf.saved_model(tf.graph(nodes), {"serving_default": tf.signature({"a": "x:0"}, {"b": "y:0"})})
+        tf.write_saved_model(self.path("saved"), model, {"w": ([2], [1.0, 2.0])})
 
     def words(self, command):
         return [command, *COMMANDS[command], "--threads", "1", "-q"]
@@ -48,6 +56,16 @@ class Faults(program.ProgramTest):
         for name in os.listdir(self.folder):
             if name.startswith("new"):
                 subprocess.run(["rm", "-r", self.path(name)], check=True)
+
+    def errors(self, err):
+        return [line for line in err.splitlines() if not line.startswith("refold: warning: ")]  # the report's
+
+
+@unittest.skipUnless(FAULTS, "the library that injects faults is not built here (sanitizers)")
+class Faults(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.struck = 0
 
     def partial(self):
         return os.listdir(self.path("new.partial")) if os.path.isdir(self.path("new.partial")) else []
@@ -89,7 +107,7 @@ class Faults(program.ProgramTest):
             self.remove_new()
             return
         self.assertIn(code, (1, 3, 4), label)
-        lines = [line for line in err.splitlines() if not line.startswith("refold: warning: ")]  # the report's
+        lines = self.errors(err)
         self.assertEqual(len(lines), 1, label)
         self.assertTrue(lines[0].startswith("refold: error: "), label)
         if any(name.startswith("checkpoint.safetensors") for name in self.partial()):  # what was trained stays
@@ -127,25 +145,72 @@ class Faults(program.ProgramTest):
                 self.assertEqual(file.read(), b"precious")
 
 
-class Limits(program.ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.tiny_model(), self.tiny_data()
+class Limits(CommandTest):
+    @contextlib.contextmanager
+    def small_folder(self, options):
+        """A file system of its own in `small`; only root may make one."""
+        os.makedirs(self.path("small"))
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", self.path("small")], stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("only root may mount a small folder")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", self.path("small")], check=True)
+
+    def every_command_fails_in_small(self, reason):
+        for command, words in COMMANDS.items():
+            if "-o" not in words and "--output" not in words:
+                continue
+            moved = ["small/" + word if word.startswith("new") else word for word in words]
+            with self.subTest(command=command):
+                self.fail_with(1, reason, command, *moved, "--threads", "1")
+
+    def test_every_command_on_a_full_disk(self):
+        with self.small_folder("size=64k"):
+            with open(self.path("small/filler"), "wb", buffering=0) as file, self.assertRaises(OSError):
+                while True:
+                    file.write(bytes(4096))
+            self.every_command_fails_in_small("No space left on device")
+
+    def test_every_command_in_a_folder_that_may_not_be_written(self):
+        with self.small_folder("ro,size=64k"):
+            self.every_command_fails_in_small("small")
+
+    def test_every_command_whose_input_has_gone(self):
+        for command, words in COMMANDS.items():
+            if command in ("zoo", "doctor"):
+                continue
+            with self.subTest(command=command):
+                gone = ["gone" if word == words[0] else word for word in words]
+                self.fail_with(3, "gone", command, *gone, "--threads", "1")
+                if DATA in words:
+                    gone = ["npy:gone.npy" if word == DATA else word for word in words]
+                    self.fail_with(4, "gone.npy", command, *gone, "--threads", "1")
+
+    def test_every_command_whose_reader_has_gone(self):
+        """What was written by then is whole; standard output that takes nothing ends in one line all the same."""
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                _, out, _ = self.run_program(*self.words(command), "--json")
+                self.assertTrue(out)
+                self.remove_new()
+                for full in (False, True):
+                    read, write = os.pipe()
+                    os.close(read)
+                    target = os.open("/dev/full", os.O_WRONLY) if full else write
+                    process = self.start(*self.words(command), "--json", stdout=target)
+                    err = process.communicate(timeout=60)[1]
+                    os.close(write)
+                    if full:
+                        os.close(target)
+                    self.assertEqual((process.returncode, len(self.errors(err))), (1, 1), f"{command}: {err}")
+                    left = [name for name in os.listdir(self.folder) if ".partial" in name]
+                    self.assertEqual(left, [])
+                    self.remove_new()
 
     def test_a_file_that_may_not_grow(self):
         self.fail_with(1, "new.onnx", "quantize", "model.onnx", "-o", "new.onnx", "--data", DATA,
                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)))
-
-    def test_a_folder_that_is_full(self):
-        small = self.path("small")
-        os.makedirs(small)
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], stderr=subprocess.DEVNULL).returncode:
-            self.skipTest("only root may mount a small folder")
-        try:
-            self.fail_with(1, "No space left", "quantize", "model.onnx", "-o", "small/new.onnx", "--data", DATA)
-            self.fail_with(1, "No space left", "run", "model.onnx", "-o", "small/new", *TRAIN)
-        finally:
-            subprocess.run(["umount", small], check=True)
 
     def test_a_log_on_a_full_disk_is_told(self):
         code, out, err = self.run_program("inspect", "model.onnx", "--log", "/dev/full", "-q")
@@ -154,28 +219,12 @@ class Limits(program.ProgramTest):
         self.assertEqual((code, err.count("\n")), (1, 1), err)
         self.assertIn("--log '/dev/full': No space left on device", err)
 
-    def test_standard_output_that_is_full_or_closed(self):
-        with open("/dev/full", "w") as full:
-            process = self.start("inspect", "model.onnx", stdout=full)
-            err = process.communicate(timeout=60)[1]
-            self.assertEqual((process.returncode, err.count("\n")), (1, 1), err)
-        read, write = os.pipe()
-        os.close(read)
-        process = self.start("encodings", "model.onnx", "--help", stdout=write)
-        os.close(write)
-        err = process.communicate(timeout=60)[1]
-        self.assertEqual((process.returncode, err.count("\n")), (1, 1), err)
-
-    def test_inputs_that_vanish_or_lead_nowhere(self):
+    def test_a_picture_that_leads_nowhere(self):
         for name in ("a", "b"):
             os.makedirs(self.path(f"pictures/{name}"))
             program.write_png(self.path(f"pictures/{name}/1.png"), 8, 8, [0] * 64)
         os.symlink("nowhere.png", self.path("pictures/a/2.png"))
         self.fail_with(4, "2.png", "evaluate", "model.onnx", "--data", "pictures")
-        self.fail_with(3, "gone.onnx", "evaluate", "gone.onnx", "--data", DATA)
-        self.fail_with(4, "gone.npy", "evaluate", "model.onnx", "--data", "npy:gone.npy")
-
-
 
 program.use_memory_for_scratch()
 program.main()
