@@ -60,8 +60,8 @@ static ssize_t read_all(int fd, char *bytes, size_t size)
     return (ssize_t)done;
 }
 
-static rf_status read_open(rf_context *ctx, const char *path, int fd, void **bytes_out,
-                           size_t *size_out)
+static rf_status read_open(rf_context *ctx, const char *path, int fd, const rf_file_limit *limit,
+                           void **bytes_out, size_t *size_out)
 {
     struct stat s;
     if (fstat(fd, &s) != 0)
@@ -69,6 +69,9 @@ static rf_status read_open(rf_context *ctx, const char *path, int fd, void **byt
     if (!S_ISREG(s.st_mode))
         return rf_fail(ctx, RF_EIO, "cannot read '%s': it is %s, expected a regular file", path,
                        S_ISDIR(s.st_mode) ? "a folder" : "a device or pipe");
+    if (limit && s.st_size > limit->bytes)
+        return rf_fail(ctx, limit->refusal, "'%s' has %lld bytes, %s at most %lld", path,
+                       (long long)s.st_size, limit->what, (long long)limit->bytes);
     char *bytes = rf_alloc(ctx, (size_t)s.st_size + 1);
     if (!bytes)
         return RF_ENOMEM;
@@ -88,10 +91,16 @@ static rf_status read_open(rf_context *ctx, const char *path, int fd, void **byt
 
 rf_status rf_file_read(rf_context *ctx, const char *path, void **bytes_out, size_t *size_out)
 {
+    return rf_file_read_within(ctx, path, NULL, bytes_out, size_out);
+}
+
+rf_status rf_file_read_within(rf_context *ctx, const char *path, const rf_file_limit *limit,
+                              void **bytes_out, size_t *size_out)
+{
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return fail_errno(ctx, "open", path);
-    const rf_status st = read_open(ctx, path, fd, bytes_out, size_out);
+    const rf_status st = read_open(ctx, path, fd, limit, bytes_out, size_out);
     close(fd);
     return st;
 }

@@ -7,6 +7,15 @@
 /* Read a regular file. *bytes_out is freed with rf_free and has one 0 byte behind its end. RF_EIO names path and cause. */
 rf_status rf_file_read(rf_context *ctx, const char *path, void **bytes_out, size_t *size_out);
 
+/* What a kind of file may have: beyond it, `refusal` before a byte is read. */
+typedef struct rf_file_limit {
+    int64_t bytes;
+    rf_status refusal;
+    const char *what; /* "an encodings file has" */
+} rf_file_limit;
+rf_status rf_file_read_within(rf_context *ctx, const char *path, const rf_file_limit *limit,
+                              void **bytes_out, size_t *size_out);
+
 /* An output that appears whole or not at all: temporary file in the same folder, fsync, rename, fsync of the folder. */
 typedef struct rf_file_writer rf_file_writer;
 /* RF_EEXIST unless `force` when path exists. */

@@ -35,11 +35,14 @@ static rf_status parse_member(const zip_file *z, const char *name, size_t name_l
     rf_npz_item item = { rf_arena_strndup(&npz->arena, name, name_length), NULL };
     if (!label || !item.name)
         return RF_ENOMEM;
+    if (rf_npz_find(npz, item.name))
+        return rf_fail(npz->ctx, RF_EDATA, "'%s': array '%s' is there twice", z->path, item.name);
     RF_TRY(rf_npy_parse(npz->ctx, label, bytes, size, &item.tensor));
-    const rf_status st = RF_VEC_PUSH(npz->ctx, &npz->items, item);
-    if (st != RF_OK)
+    if (RF_VEC_PUSH(npz->ctx, &npz->items, item) != RF_OK) {
         rf_tensor_free(item.tensor);
-    return st;
+        return RF_ENOMEM;
+    }
+    return rf_map_put(&npz->tensors, item.name, item.tensor);
 }
 
 static rf_status read_member(zip_file *z, struct archive_entry *e, const char *name,
@@ -99,6 +102,7 @@ rf_status rf_npz_read(rf_context *ctx, const char *path, rf_npz *out)
 {
     rf_npz npz = { .ctx = ctx };
     rf_arena_init(&npz.arena, ctx);
+    rf_map_init(&npz.tensors, ctx);
     zip_file z = { .npz = &npz, .path = path };
     const rf_status st = open_zip(&z);
     if (st == RF_OK)
@@ -113,13 +117,11 @@ void rf_npz_release(rf_npz *npz)
     for (size_t i = 0; i < npz->items.count; i++)
         rf_tensor_free(npz->items.items[i].tensor);
     RF_VEC_RELEASE(npz->ctx, &npz->items);
+    rf_map_release(&npz->tensors);
     rf_arena_release(&npz->arena);
 }
 
 const rf_tensor *rf_npz_find(const rf_npz *npz, const char *name)
 {
-    for (size_t i = 0; i < npz->items.count; i++)
-        if (strcmp(npz->items.items[i].name, name) == 0)
-            return npz->items.items[i].tensor;
-    return NULL;
+    return rf_map_find(&npz->tensors, name);
 }

@@ -3,6 +3,7 @@
 #define RF_DATA_NPZ_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "tensor/tensor.h"
 
@@ -15,6 +16,7 @@ typedef struct rf_npz {
     rf_context *ctx;
     rf_arena arena;
     RF_VEC(rf_npz_item) items; /* in file order */
+    rf_map tensors;            /* name -> tensor of its item */
 } rf_npz;
 
 /* All arrays of the file; dtypes arrive as rf_tensor_load_npy gives them. RF_EIO, RF_EDATA (names file and array). */

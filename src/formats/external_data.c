@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "formats/onnx_parts.h"
 
+enum { SHARED_MOST = 8 };
+
 typedef struct range {
     const char *location;
     int64_t offset, length; /* length -1: not given */
@@ -108,10 +110,33 @@ static bool read_range(int fd, uint8_t *bytes, size_t size, int64_t offset)
     return true;
 }
 
-/* Sizes are compared before memory is asked for. */
-static rf_status read_open_file(rf_context *ctx, const char *name, const range *r, int fd,
-                                size_t size, uint8_t **out)
+/* Tensors that share their bytes must not add up: a file of a thousand lines could ask for a thousand times the data. */
+static rf_status count_use(const rf_onnx_source *source, const char *name, const struct stat *s,
+                           size_t size)
 {
+    rf_external_use *use = source->external;
+    char *file = rf_arena_printf(&use->arena, "%llx:%llx", (unsigned long long)s->st_dev,
+                                 (unsigned long long)s->st_ino);
+    if (!file)
+        return RF_ENOMEM;
+    if (!rf_map_find(&use->files, file)) {
+        use->held += s->st_size;
+        RF_TRY(rf_map_put(&use->files, file, file));
+    }
+    use->read += (int64_t)size;
+    if (use->read / SHARED_MOST > use->held)
+        return rf_fail(source->ctx, RF_EMODEL,
+                       "tensor '%s': with it external data comes to %lld bytes, but the files "
+                       "hold %lld; expected at most %d times as much",
+                       name, (long long)use->read, (long long)use->held, SHARED_MOST);
+    return RF_OK;
+}
+
+/* Sizes are compared before memory is asked for. */
+static rf_status read_open_file(const rf_onnx_source *source, const char *name, const range *r,
+                                int fd, size_t size, uint8_t **out)
+{
+    rf_context *ctx = source->ctx;
     struct stat s;
     if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode))
         return rf_fail(ctx, RF_EMODEL, "tensor '%s': external data '%.200s' is no regular file",
@@ -120,6 +145,7 @@ static rf_status read_open_file(rf_context *ctx, const char *name, const range *
         return rf_fail(ctx, RF_EMODEL,
                        "tensor '%s': needs %zu bytes at byte %lld of '%.200s', that has %lld", name,
                        size, (long long)r->offset, r->location, (long long)s.st_size);
+    RF_TRY(count_use(source, name, &s, size));
     uint8_t *bytes = rf_alloc(ctx, size);
     if (!bytes)
         return RF_ENOMEM;
@@ -147,7 +173,7 @@ rf_status rf_external_data_read(const rf_onnx_source *source, const Onnx__Tensor
     if (fd < 0)
         return rf_fail(ctx, RF_EIO, "tensor '%s': cannot open '%.200s': %s", name, path,
                        strerror(errno));
-    const rf_status st = read_open_file(ctx, name, &r, fd, size, out);
+    const rf_status st = read_open_file(source, name, &r, fd, size, out);
     close(fd);
     return st;
 }

@@ -22,10 +22,18 @@ int rf_onnx_type_of(rf_dtype dtype);
 /* v->onnx_type where it is set, else that of its dtype. */
 int rf_onnx_type_of_value(const rf_value *v);
 
+/* What was read from files beside the model: many tensors may lie at one place, but not without end. */
+typedef struct rf_external_use {
+    rf_arena arena;
+    rf_map files;       /* device and inode -> itself */
+    int64_t held, read; /* bytes of all files, and of all tensors */
+} rf_external_use;
+
 /* Where the bytes are from; for external data. */
 typedef struct rf_onnx_source {
     rf_context *ctx;
     const char *folder; /* NULL: external data is refused */
+    rf_external_use *external;
 } rf_onnx_source;
 
 /* The unpacked model, counted: graphs made from one file share it. */

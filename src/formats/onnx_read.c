@@ -86,8 +86,13 @@ static rf_status decode(const rf_onnx_source *source, const void *bytes, size_t 
 rf_status rf_onnx_decode(rf_context *ctx, const void *bytes, size_t size, const char *folder,
                          const char *name, rf_graph **out)
 {
-    const rf_onnx_source source = { .ctx = ctx, .folder = folder };
+    rf_external_use external = { .held = 0 };
+    const rf_onnx_source source = { .ctx = ctx, .folder = folder, .external = &external };
+    rf_arena_init(&external.arena, ctx);
+    rf_map_init(&external.files, ctx);
     const rf_status st = decode(&source, bytes, size, out);
+    rf_map_release(&external.files);
+    rf_arena_release(&external.arena);
     return st ? rf_with_file_name(ctx, st, name) : RF_OK;
 }
 

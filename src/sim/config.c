@@ -367,12 +367,13 @@ rf_status rf_config_parse(rf_context *ctx, const char *json, size_t size, const 
 
 rf_status rf_config_load(rf_context *ctx, const char *name, rf_config *out)
 {
+    static const rf_file_limit limit = { 16 << 20, RF_EMODEL, "a configuration has" };
     const char *builtin = rf_config_builtin(name);
     if (builtin)
         return rf_config_parse(ctx, builtin, strlen(builtin), name, out);
     void *bytes;
     size_t size;
-    RF_TRY(rf_file_read(ctx, name, &bytes, &size));
+    RF_TRY(rf_file_read_within(ctx, name, &limit, &bytes, &size));
     const rf_status st = rf_config_parse(ctx, bytes, size, name, out);
     rf_free(ctx, bytes);
     return st;

@@ -317,11 +317,12 @@ static rf_status parse(reader *r, const void *bytes, size_t size)
 
 rf_status rf_encodings_file_read(rf_context *ctx, const char *path, rf_encodings_file *out)
 {
+    static const rf_file_limit limit = { 256 << 20, RF_EMODEL, "an encodings file has" };
     rf_encodings_file file = { .entries = { 0 } };
     reader r = { .ctx = ctx, .path = path, .file = &file };
     void *bytes;
     size_t size;
-    RF_TRY(rf_file_read(ctx, path, &bytes, &size));
+    RF_TRY(rf_file_read_within(ctx, path, &limit, &bytes, &size));
     rf_arena_init(&file.arena, ctx);
     const rf_status st = parse(&r, bytes, size);
     rf_free(ctx, bytes);

@@ -146,6 +146,34 @@ static void dims_beyond_the_file_cost_no_memory(void **state)
     finish(&f);
 }
 
+static void add_another(fixture *f, int number)
+{
+    char name[16];
+    snprintf(name, sizeof name, "w%d", number);
+    f->weight = add_initializer(&f->m, name, 1, 1, DIMS(4));
+    f->weight->has_data_location = 1;
+    f->weight->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    add_entry(f, "location", "weights.bin");
+}
+
+/* Tied weights are fine; a thousand tensors at one place are an attack. */
+static void tensors_that_share_their_bytes_do_not_add_up(void **state)
+{
+    (void)state;
+    fixture f;
+    rf_graph *g = NULL;
+    begin(&f, "weights.bin");
+    for (int i = 0; i < 15; i++) /* with the first 16 times half of the file */
+        add_another(&f, i);
+    CHECK_OK(f.m.ctx, decode(&f.m, f.folder, &g));
+    rf_graph_free(g);
+    g = NULL;
+    for (int i = 15; i < 20; i++)
+        add_another(&f, i);
+    CHECK_FAILS(f.m.ctx, RF_EMODEL, "at most 8 times", decode(&f.m, f.folder, &g));
+    finish(&f);
+}
+
 static void without_a_folder_external_data_is_refused(void **state)
 {
     (void)state;
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test(nothing_outside_the_folder_is_read),
         cmocka_unit_test(ranges_must_lie_in_the_file),
         cmocka_unit_test(dims_beyond_the_file_cost_no_memory),
+        cmocka_unit_test(tensors_that_share_their_bytes_do_not_add_up),
         cmocka_unit_test(without_a_folder_external_data_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

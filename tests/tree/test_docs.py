@@ -90,7 +90,7 @@ def check_readme():
 
 documents = [name for name in tree.tracked(".md")]
 targets = set(re.findall(r"^([a-z-]+):", tree.read("Makefile"), re.M))
-sources = {path: tree.read(path) for path in tree.tracked(".c", ".py") if path.startswith("tests/")}
+sources = {path: tree.read(path) for path in tree.tracked(".c", ".py") if path.startswith(("tests/", "fuzz/"))}
 commands = 0
 for name in documents:
     text = tree.read(name)
