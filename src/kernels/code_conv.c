@@ -10,14 +10,12 @@
 #include "base/compiler.h"
 #include "kernels/code_conv_parts.h"
 
-enum {
-    BAND_PIXELS = 192, /* at least, where rows are short: for as many, weights are loaded once */
-    BAND_BYTES =
-        192 *
-        1024, /* of copied rows, at most, where a row is not longer: half a second-level cache */
-    NEAR_BYTES = 16 * 1024, /* half a first-level cache */
-    READ_BEHIND = BLOCK     /* a last step reads up to so many codes too many, for weights of 0 */
-};
+/*
+ * A band has BAND_PIXELS where rows are short: for as many, weights are loaded once. Its copied rows take BAND_BYTES at most where
+ * a row is not longer, a part of a second-level cache. READ_BEHIND: a last step reads up to so many codes too many, for weights of 0.
+ */
+enum { BAND_PIXELS = 192, BAND_BYTES = 192 * 1024, READ_BEHIND = BLOCK };
+enum { NEAR_BYTES = 16 * 1024 }; /* half a first-level cache */
 
 /* How the work is divided, and what a thread needs for a band. */
 typedef struct work {

@@ -18,8 +18,8 @@ enum {
 
 /* The kernel's cells, as pieces that lie side by side in memory where there is no dilation: rows of it, else cells. */
 typedef struct rf_code_walk {
-    int64_t pieces, piece_codes,
-        piece_steps;           /* the last step of a piece may be filled up with zeros */
+    int64_t pieces, piece_codes;
+    int64_t piece_steps;       /* the last one may be filled up with weights of 0 */
     int64_t steps, most_steps; /* of a block of output channels; where large weights take two */
     int64_t row_bytes;         /* from one row of the source to the next, where the tile reads it */
 } rf_code_walk;
@@ -28,9 +28,8 @@ typedef struct rf_code_walk {
 typedef struct rf_code_block {
     int8_t *weights; /* [most_steps][BLOCK][STEP_CODES] */
     int32_t *at;     /* [most_steps] where a step's codes lie, from a pixel's first one */
-    int32_t
-        *runs; /* steps of each run; 0 ends them. Below 0: so many, each too large for long runs */
-    int32_t *start; /* [BLOCK] what the sums start from: -zero_point * sum of weights */
+    int32_t *runs;   /* steps of each run; 0 ends them. Below 0: so many, in no runs */
+    int32_t *start;  /* [BLOCK] what the sums start from: -zero_point * sum of weights */
 } rf_code_block;
 
 size_t rf_code_block_bytes(const rf_code_walk *w);
