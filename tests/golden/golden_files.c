@@ -68,6 +68,7 @@ static void add_array(golden *g, const char *prefix, const char *name, const flo
     CHECK_OK(g->ctx, rf_tensor_new(g->ctx, RF_DTYPE_F32, 1, &count, &item.tensor));
     memcpy(rf_tensor_data(item.tensor), values, (size_t)count * sizeof *values);
     CHECK_OK(g->ctx, RF_VEC_PUSH(g->ctx, &g->values.items, item));
+    CHECK_OK(g->ctx, rf_map_put(&g->values.tensors, item.name, item.tensor));
 }
 
 static void unpack(golden *g, const char *prefix, const json_t *order)
