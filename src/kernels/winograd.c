@@ -17,17 +17,11 @@ int rf_winograd_find_loops(rf_winograd_loops found[2])
     return count;
 }
 
-static int64_t tiles_of(int64_t n, int64_t h, int64_t w)
-{
-    enum { TILE = RF_WINOGRAD_TILE };
-    return n * ((h + TILE - 1) / TILE) * ((w + TILE - 1) / TILE);
-}
-
 /* Tiles that reach far over the border compute more than they save; few tiles do not repay the transformed weights. */
 static bool are_worth_it(int64_t n, int64_t h, int64_t w)
 {
     enum { CELLS = RF_WINOGRAD_TILE * RF_WINOGRAD_TILE, LEAST = 16 };
-    const int64_t tiles = tiles_of(n, h, w);
+    const int64_t tiles = rf_winograd_tiles(n, h, w);
     return tiles >= LEAST && tiles * CELLS * 2 <= n * h * w * 3;
 }
 

@@ -19,10 +19,19 @@ static inline int64_t rf_winograd_matrix(int64_t tiles, int64_t c)
     return tiles * c + RF_WINOGRAD_GAP;
 }
 
+/* Tiles of images h x w. */
+static inline int64_t rf_winograd_tiles(int64_t n, int64_t h, int64_t w)
+{
+    enum { TILE = RF_WINOGRAD_TILE };
+    return n * ((h + TILE - 1) / TILE) * ((w + TILE - 1) / TILE);
+}
+
 /* Sets of sums that tiles are divided among, whatever the number of threads; 1: threads share the products instead. */
 static inline int rf_winograd_parts(const rf_winograd *w)
 {
-    return w->ic * w->oc <= 32 * 32 ? 16 : w->ic * w->oc <= 64 * 64 ? 8 : 1;
+    const int64_t blocks = rf_winograd_tiles(w->n, w->out_h, w->out_w) / RF_WINOGRAD_TILES;
+    const int most = w->ic * w->oc <= 32 * 32 ? 16 : w->ic * w->oc <= 64 * 64 ? 8 : 1;
+    return blocks >= most ? most : blocks > 1 ? (int)blocks : 1;
 }
 
 /* winograd_data.c and winograd_weights.c of one instruction set. */

@@ -80,8 +80,6 @@ static void add_product(const weights_block *b, int64_t item, int64_t tiles, boo
 static void sum_alone(const weights_block *b, int64_t begin, int64_t end)
 {
     const int64_t items = CELLS * (b->diff_dst->c / PANEL);
-    if (begin == end)
-        memset(b->sums, 0, (size_t)(CELLS * b->src->c * b->diff_dst->c) * sizeof *b->sums);
     for (int64_t first = begin; first < end; first += RF_WINOGRAD_TILES) {
         const int64_t count = at_most(end - first, RF_WINOGRAD_TILES);
         for (int64_t i = 0; i < count; i++)
