@@ -198,30 +198,11 @@ static rf_status create_part(rf_dnn_conv *c, const rf_conv_geometry *g, int whic
     return status;
 }
 
-static bool takes_winograd(rf_dnn_conv *c, const rf_conv_shape *s)
-{
-    if (s->spatial != 2 || s->groups != 1 || s->transposed)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (s->kernel[i] != 3 || s->stride[i] != 1 || s->dilation[i] != 1)
-            return false;
-    c->winograd = (rf_winograd){ .n = s->n,
-                                 .ic = s->ic,
-                                 .oc = s->oc,
-                                 .in_h = s->in[0],
-                                 .in_w = s->in[1],
-                                 .out_h = s->out[0],
-                                 .out_w = s->out[1],
-                                 .pad_h = s->pad_begin[0],
-                                 .pad_w = s->pad_begin[1],
-                                 .threads = rf_context_threads(c->ctx) };
-    return rf_winograd_gains(&c->winograd);
-}
-
 /* Its roundings are not those of plain sums, which whoever asks for the float engine wants to see. */
 static bool create_winograd(rf_dnn_conv *c, const rf_conv_shape *s)
 {
-    if (rf_context_compute(c->ctx) == RF_COMPUTE_FLOAT || !takes_winograd(c, s))
+    if (rf_context_compute(c->ctx) == RF_COMPUTE_FLOAT ||
+        !rf_conv_gradients_are_own(s, rf_context_threads(c->ctx), &c->winograd))
         return false;
     const size_t scratch = rf_winograd_scratch(&c->winograd);
     c->scratch = scratch > c->scratch ? scratch : c->scratch;

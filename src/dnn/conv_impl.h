@@ -4,7 +4,6 @@
 
 #include "dnn/conv_geometry.h"
 #include "dnn/conv_own.h"
-#include "kernels/winograd.h"
 
 enum { RF_CONV_FORWARD, RF_CONV_BACKWARD_DATA, RF_CONV_BACKWARD_WEIGHTS, RF_CONV_PARTS };
 

@@ -1,6 +1,7 @@
 /*
- * Which convolutions on codes are refold's own: without groups or depthwise, where oneDNN has AVX2 and no more. There its sums take three
- * instructions for 32 products, and pairs of large ones saturate (docs/PERFORMANCE.md).
+ * Which convolutions are refold's own (docs/PERFORMANCE.md). On codes: without groups or depthwise, where oneDNN has AVX2
+ * and no more; there its sums take three instructions for 32 products, and pairs of large ones saturate. Gradients: those
+ * of 3x3 kernels without strides.
  */
 #include "dnn/conv_own.h"
 
@@ -51,4 +52,24 @@ bool rf_dnn_conv_never_saturates(const rf_conv_shape *shape)
 {
     rf_code_conv own;
     return rf_conv_is_own(shape, &own);
+}
+
+bool rf_conv_gradients_are_own(const rf_conv_shape *s, int threads, rf_winograd *out)
+{
+    if (s->spatial != 2 || s->groups != 1 || s->transposed)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (s->kernel[i] != 3 || s->stride[i] != 1 || s->dilation[i] != 1)
+            return false;
+    *out = (rf_winograd){ .n = s->n,
+                          .ic = s->ic,
+                          .oc = s->oc,
+                          .in_h = s->in[0],
+                          .in_w = s->in[1],
+                          .out_h = s->out[0],
+                          .out_w = s->out[1],
+                          .pad_h = s->pad_begin[0],
+                          .pad_w = s->pad_begin[1],
+                          .threads = threads };
+    return rf_winograd_gains(out);
 }
